@@ -1,0 +1,197 @@
+"""What the pipeline asks of an engine, and what it gets back: the seam between `pipeline` and Docker.
+
+`engine.docker` runs real containers, `engine.fake` is a stand-in that users can import to test their own pipelines'
+wiring. One contract suite (`tests/engine/contract.py`) holds for both.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from runner.sagemaker.job import ContainerJob
+
+
+class Verdict(enum.StrEnum):
+    """What happened to a step, never better than what really happened."""
+
+    PASSED = "passed"
+    EXIT = "exit"
+    """The script ended with another status than 0, or by a signal that nobody here sent."""
+    OOM = "oom"
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+    """The user stopped the run."""
+    MISSING_OUTPUT = "missing-output"
+    INVALID_OUTPUT = "invalid-output"
+    INFRASTRUCTURE = "infrastructure"
+    """The engine, the disk or an outside hand: says nothing about the script. Exit code 3, not 1."""
+
+
+class StopReason(enum.StrEnum):
+    """Why the runner itself stops a container."""
+
+    TIMEOUT = "timeout"
+    CANCELLED = "cancelled"
+
+
+class StartMode(enum.StrEnum):
+    """How a container gets its data; the result must not depend on it."""
+
+    STAGED = "staged"
+    """Started ahead of its inputs; the agent mounts them when told to go."""
+    PLAIN = "plain"
+    """The agent is PID 1, mounts are fixed at creation."""
+    COLD = "cold"
+    """The image has no usable Python: its own process is PID 1, only label sweeps clean up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EngineInfo:
+    name: str
+    """`docker` or `fake`."""
+    version: str
+    api_version: str
+    engine_id: str
+    os: str
+    architecture: str
+    cpus: int
+    memory: int
+    """Bytes."""
+    rootless: bool
+    endpoint: str
+    context: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Image:
+    """An image that is present on the engine."""
+
+    reference: str
+    id: str
+    """`sha256:...` of the image's config: changes when a tag moves."""
+    entrypoint: tuple[str, ...]
+    cmd: tuple[str, ...]
+    env: tuple[tuple[str, str], ...]
+    user: str
+    working_dir: str
+    python: str | None
+    """Absolute path of a usable interpreter (3.7 or newer) in the image, or None: runs cold."""
+    python_version: str | None
+    mode: StartMode
+    """The best way in which this engine can start this image."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundInput:
+    name: str
+    target: str
+    host: Path
+    """A directory; may appear later than `prepare` when the mode is staged and it lies below `Launch.run_root`."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundOutput:
+    name: str
+    target: str
+    host: Path
+    """An existing, empty directory."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """A job with every host path filled in: all that an engine needs for one container."""
+
+    job: ContainerJob
+    image: Image
+    run_id: str
+    run_root: Path
+    """The run directory. Every path below but foreign inputs lies in it."""
+    inputs: tuple[BoundInput, ...]
+    outputs: tuple[BoundOutput, ...]
+    config: tuple[BoundOutput, ...]
+    """Directories (`/opt/ml/config` and the like) that hold the job's config files, and the message directory."""
+    scratch: Path
+    """A directory of the engine's own for private copies and control files; removed by `Container.remove`."""
+    preimport: tuple[str, ...] = ()
+    """Top-level modules that a staged start may import before the inputs exist."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a container ended. `verdict` is passed, exit, oom, timeout, cancelled or infrastructure here: outputs are
+    judged later, by the room that publishes them."""
+
+    verdict: Verdict
+    exit_code: int | None
+    """The container's own status; None when the engine could not tell."""
+    signal: str | None
+    """`SIGKILL` and the like when the script died by a signal."""
+    reason: str
+    """One sentence in words, as `exit 137: killed for memory at its limit of 512 MiB`."""
+    started_at: str | None
+    finished_at: str | None
+    """UTC, ISO 8601."""
+    seconds: float
+    """From go to exit."""
+    warnings: tuple[str, ...] = ()
+
+
+Sink = Callable[[bytes], None]
+"""Takes the bytes of one stream as they come. An OSError from it (disk full) stops the container: infrastructure."""
+
+
+class Container(Protocol):
+    """One created container. Each runs one script, once."""
+
+    id: str
+    mode: StartMode
+
+    def run(self, stdout: Sink, stderr: Sink) -> Outcome:
+        """Let it go and wait. Returns when both streams are drained and the engine was asked how it ended; never
+        raises for what the script did. Applies the job's time-out."""
+
+    def stop(self, reason: StopReason, grace: float) -> None:
+        """SIGTERM, `grace` seconds, SIGKILL. Returns at once; any thread; again with a shorter grace is allowed."""
+
+    def remove(self) -> None:
+        """Remove container, volumes and scratch; give the files to their owner. Never raises: what is left is swept."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leftover:
+    """Something of ours that the engine still holds."""
+
+    kind: str
+    """`container`, `volume` or `network`."""
+    name: str
+    run_id: str
+    step: str
+    owner_alive: bool
+
+
+class Engine(Protocol):
+    name: str
+
+    def info(self) -> EngineInfo:
+        """Raises EngineUnavailable."""
+
+    def image(self, reference: str) -> Image:
+        """The image, looked up on the engine (and probed once per image id). Raises ImageUnavailable."""
+
+    def prepare(self, launch: Launch) -> Container:
+        """Create the container; when `launch.image.mode` is staged, start it too. Raises EnvironmentFault."""
+
+    def reclaim(self, paths: Sequence[Path], image: Image | None = None) -> None:
+        """Give everything below the paths to the invoking user; `image` names one to do it with where that needs root."""
+
+    def leftovers(self, run_id: str | None = None) -> list[Leftover]:
+        """All that carries our label, of one run or of all."""
+
+    def sweep(self, leftovers: Sequence[Leftover]) -> list[Leftover]:
+        """Remove them; returns what could not be removed."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,116 @@
+"""Every error that the tool raises on purpose, in one tree, by whose fault it is.
+
+    RunnerError
+    ├── UsageError                 2    the command line or a file is wrong: nothing was started
+    │   ├── SpecError              2    a pipeline, DAG or specs file, with file, line and column
+    │   └── NothingSelectedError   5    the selection is valid and matches no step
+    ├── EnvironmentFault           3    the machine is at fault, never the user's script
+    │   ├── EngineUnavailable           no engine answers, or this user may not talk to it
+    │   ├── EngineLost                  the engine went away, or contradicted itself, in mid-run
+    │   ├── ImageUnavailable            an image is missing and can be neither pulled nor built
+    │   └── WorkspaceError              disk full, not writable, or not a place that Docker can mount
+    ├── Interrupted                130 / 143 / 129, after every container is stopped
+    └── InternalError              4    a fault of this tool: the traceback is saved
+
+Each carries one sentence of remedy. A step that fails is a result, not an exception: see `engine.base.Outcome`.
+"""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+EXIT_PASSED = 0
+EXIT_STEP_FAILED = 1
+EXIT_USAGE = 2
+EXIT_ENVIRONMENT = 3
+EXIT_INTERNAL = 4
+EXIT_NOTHING_SELECTED = 5
+
+
+class RunnerError(Exception):
+    """Base of all. `str()` is the message; `remedy` says what to do next, or is empty."""
+
+    exit_code: ClassVar[int] = EXIT_INTERNAL
+
+    def __init__(self, message: str, *, remedy: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.remedy = remedy
+
+
+class UsageError(RunnerError):
+    """The command line or a file is wrong; nothing was started."""
+
+    exit_code = EXIT_USAGE
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One fault in a file. Lines and columns count from 1; 0 means that the place is unknown."""
+
+    file: str
+    line: int
+    column: int
+    path: str
+    """Dotted path inside the document, as `steps.XGBoostTraining.inputs.train`."""
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        return f"{place}: {self.path}: {self.message}" if self.path else f"{place}: {self.message}"
+
+
+class SpecError(UsageError):
+    """One or more faults in a pipeline file; all that could be found are listed."""
+
+    def __init__(self, problems: Sequence[Problem], *, remedy: str = "") -> None:
+        super().__init__("\n".join(str(problem) for problem in problems), remedy=remedy)
+        self.problems = tuple(problems)
+
+
+class NothingSelectedError(UsageError):
+    """The selection is valid and matches no step."""
+
+    exit_code = EXIT_NOTHING_SELECTED
+
+
+class EnvironmentFault(RunnerError):
+    """The machine, not the user's script, is at fault."""
+
+    exit_code = EXIT_ENVIRONMENT
+
+
+class EngineUnavailable(EnvironmentFault):
+    """No engine answers, or this user may not talk to it."""
+
+
+class EngineLost(EnvironmentFault):
+    """The engine went away, or contradicted itself, in mid-run."""
+
+
+class ImageUnavailable(EnvironmentFault):
+    """An image is missing and can be neither pulled nor built."""
+
+
+class WorkspaceError(EnvironmentFault):
+    """The workspace is full, not writable, or not a place that the engine can mount."""
+
+
+class Interrupted(RunnerError):
+    """A signal ended the run, after every container was stopped."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(f"stopped by {signal.Signals(signum).name}")
+        self.signum = signum
+
+    @property
+    def code(self) -> int:
+        """The shell's convention: 128 plus the signal's number."""
+        return 128 + self.signum
+
+
+class InternalError(RunnerError):
+    """A fault of this tool."""

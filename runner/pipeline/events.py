@@ -1,0 +1,111 @@
+"""What happens in a run, as values: every reporter and `events.jsonl` are made from this one stream."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner.engine.base import Verdict
+
+
+class StepState(enum.StrEnum):
+    """Where a step stands. The last four are final, and the first two of them say that it ran."""
+
+    WAITING = "waiting"
+    READY = "ready"
+    RUNNING = "running"
+    PASSED = "passed"
+    FAILED = "failed"
+    BLOCKED = "blocked"
+    """Never started: a step that it needs failed."""
+    CANCELLED = "cancelled"
+    """Never started: the run was stopped first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepResult:
+    """The whole truth about one step; `result.json` holds exactly this."""
+
+    step: str
+    state: StepState
+    verdict: Verdict | None
+    """None when it never started."""
+    reason: str
+    """In words, for a person."""
+    exit_code: int | None = None
+    signal: str | None = None
+    started_at: str | None = None
+    finished_at: str | None = None
+    seconds: float = 0.0
+    image: str = ""
+    image_id: str = ""
+    container_id: str = ""
+    mode: str = ""
+    exit_message: str | None = None
+    """What the script left in /opt/ml/output/message (processing) or /opt/ml/output/failure (training)."""
+    blocked_by: tuple[str, ...] = ()
+    outputs: dict[str, dict[str, object]] = field(default_factory=dict)
+    """By output name: `path` (relative to the run directory), `files`, `bytes`, `digest`."""
+    directory: str = ""
+    """The step's directory, relative to the run directory; empty when it never started."""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    at: str
+    """UTC, ISO 8601 with milliseconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunStarted(Event):
+    run_id: str
+    run_dir: Path
+    pipeline: str
+    file: Path
+    steps: tuple[str, ...]
+    """In execution order."""
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepStarted(Event):
+    step: str
+    mode: str
+    image: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepOutput(Event):
+    """Bytes of a stream as they came; not written to events.jsonl."""
+
+    step: str
+    stream: str
+    """`stdout` or `stderr`."""
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepFinished(Event):
+    result: StepResult
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice(Event):
+    """Something a person should know that changes no verdict."""
+
+    step: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFinished(Event):
+    run_id: str
+    exit_code: int
+    """As in the README's table."""
+    status: str
+    """`passed`, `failed`, `environment`, `interrupted` or `error`."""
+    results: tuple[StepResult, ...]
+    """In execution order."""
+    seconds: float

@@ -1,0 +1,115 @@
+"""`ContainerJob`: the one value that crosses from SageMaker's world into the engine's.
+
+`plan` prints it, the engine runs it, the cache will hash it and `reproduce.sh` is rendered from it. It is plain, frozen
+and hashable, it holds no host path but those the user named, and building it does no I/O.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class HostData:
+    """A file or directory of the user's. A file appears alone, under its own name, in the target directory."""
+
+    path: str
+    """Absolute host path."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepData:
+    """What another step published."""
+
+    step: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFile:
+    """One script; it appears alone, under its own name, in the target directory."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeTree:
+    """A source directory; its contents appear in the target directory."""
+
+    path: str
+
+
+Source = HostData | StepData | CodeFile | CodeTree
+
+
+@dataclass(frozen=True, slots=True)
+class InputMount:
+    """A directory that the container may read, and write privately: its source never changes."""
+
+    name: str
+    target: str
+    """Absolute container path of a directory."""
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class OutputMount:
+    """A directory that exists, empty, before the script starts, and is published after it passed."""
+
+    name: str
+    target: str
+    allow_empty: bool = False
+    archive: str | None = None
+    """Published as this one archive (`model.tar.gz`) instead of as a tree: what SageMaker does for training."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigFile:
+    """A file that the platform writes before the script starts."""
+
+    target: str
+    """Absolute container path."""
+    content: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Ceilings for one container; None means that the engine sets none."""
+
+    cpus: float | None = None
+    memory: int | None = None
+    """Bytes; swap is not added."""
+    shm_size: int | None = None
+    """Bytes of /dev/shm."""
+    pids: int | None = None
+    timeout: float | None = None
+    """Seconds of run time before SIGTERM."""
+    grace: float = 120.0
+    """Seconds between SIGTERM and SIGKILL after a time-out (120 is what SageMaker documents for training)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerJob:
+    """One step as one container. Tuples, not dicts, so that it can be hashed."""
+
+    step: str
+    step_type: str
+    """`processing` or `training`."""
+    image: str
+    """The reference as the user wrote it, after the `images:` mapping."""
+    entrypoint: tuple[str, ...] | None = None
+    """None: the image's ENTRYPOINT. Set: the image's ENTRYPOINT and CMD are both ignored (Docker's rule)."""
+    arguments: tuple[str, ...] | None = None
+    """None: the image's CMD, when the entrypoint is the image's too."""
+    env: tuple[tuple[str, str], ...] = ()
+    working_dir: str | None = None
+    """None: the image's WORKDIR."""
+    inputs: tuple[InputMount, ...] = ()
+    outputs: tuple[OutputMount, ...] = ()
+    config: tuple[ConfigFile, ...] = ()
+    exit_message: str | None = None
+    """Container path of the file whose first 1 KB becomes the ExitMessage (processing) or FailureReason (training)."""
+    limits: Limits = field(default_factory=Limits)
+    network: str = "none"
+    """`none` or `bridge`."""
+    hostname: str = "algo-1"
