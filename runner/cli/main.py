@@ -1,0 +1,50 @@
+"""The entry point. What can be answered without click, which takes longer to import than Python to start, is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+
+COMPLETE_VARIABLE = "_RUN_PIPELINE_COMPLETE"
+"""Set by the script that `run-pipeline completion` prints; its value says what the shell asks for."""
+
+
+def entry(argv: Sequence[str] | None = None) -> int:
+    """Run the command line `argv` (default: the process's own); returns the exit code of the table in `errors`."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if COMPLETE_VARIABLE not in os.environ:
+        answered = _answer_at_once(arguments)
+        if answered is not None:
+            return answered
+    from runner.cli.program import program
+
+    return program.execute(arguments)
+
+
+def _answer_at_once(arguments: Sequence[str]) -> int | None:
+    """`--version`, `--help` and the bare name, without click; None when the arguments ask for something else."""
+    from runner.cli.table import HELP_NAMES, VERSION_NAME, overview
+
+    first = arguments[0] if arguments else ""
+    if first == VERSION_NAME:
+        from runner import __version__
+
+        return _print(f"run-pipeline {__version__}\n", 0)
+    if first in HELP_NAMES:
+        return _print(overview(), 0)
+    if not arguments:
+        sys.stderr.write(overview())
+        return 2
+    return None
+
+
+def _print(text: str, code: int) -> int:
+    from runner.cli.output import say
+
+    say(text, end="")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(entry())

@@ -1,0 +1,103 @@
+"""Options that several commands share, so that a flag means the same everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.table import HELP_NAMES
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+RUNS_DIR_VARIABLE = "RUN_PIPELINE_RUNS_DIR"
+
+
+@dataclass
+class Invocation:
+    """What the command line said that matters to error handling; click carries it as the context's object."""
+
+    runs_dir: Path | None = None
+
+
+def command(example: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """A click command whose help ends with an example; `example` has one command line per line."""
+    lines = "\n".join(f"  {line}" for line in example.strip().splitlines())
+    settings = {"help_option_names": list(HELP_NAMES), "max_content_width": 110}
+    return click.command(epilog=f"\b\nExample:\n{lines}", context_settings=settings, **attributes)
+
+
+def _remember_runs_dir(ctx: click.Context, _: click.Parameter, value: Path) -> Path:
+    invocation = ctx.find_root().obj
+    if isinstance(invocation, Invocation):
+        invocation.runs_dir = value
+    return value
+
+
+runs_dir_option: Decorator = click.option(
+    "--runs-dir",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("runs"),
+    show_default=True,
+    envvar=RUNS_DIR_VARIABLE,
+    show_envvar=True,
+    callback=_remember_runs_dir,
+    help="Where run directories are.",
+)
+
+json_option: Decorator = click.option(
+    "--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout, also for errors."
+)
+
+color_option: Decorator = click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    show_default=True,
+    help="auto: colour in a terminal; NO_COLOR and FORCE_COLOR are honoured.",
+)
+
+specs_option: Decorator = click.option(
+    "--specs",
+    type=click.Path(path_type=Path),
+    metavar="PATH",
+    help="Specs file or directory that belongs to a DAG file ({nodes, edges}).",
+)
+
+file_argument: Decorator = click.argument("file", type=click.Path(path_type=Path))
+
+SELECTORS = {
+    "only": "Run this step alone (repeatable).",
+    "from": "Run this step and all that follow from it (repeatable).",
+    "until": "Run this step and all that it needs (repeatable).",
+    "skip": "Leave this step out (repeatable).",
+}
+
+
+def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """`--only`, `--from`, `--until` and `--skip`: tuples of step names, as `only`, `from_`, `until` and `skip`."""
+    for name, text in reversed(SELECTORS.items()):
+        parameter = f"{name}_" if name == "from" else name
+        decorate = click.option(
+            f"--{name}", parameter, multiple=True, metavar="STEP", help=text, shell_complete=_complete_steps
+        )
+        function = decorate(function)
+    return function
+
+
+def _complete_steps(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    """Names of the steps of the file that the line names; none when it cannot be read."""
+    from runner.errors import RunnerError
+    from runner.spec import load
+
+    file = ctx.params.get("file")
+    if file is None:
+        return []
+    try:
+        pipeline = load(file, ctx.params.get("specs"))
+    except RunnerError:
+        return []  # half a command line is no place for an error message
+    return [step for step in pipeline.spec.steps if step.startswith(incomplete)]

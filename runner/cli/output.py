@@ -1,0 +1,96 @@
+"""Standard output that survives a reader who leaves, and is never broken by a character."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, Any
+
+
+def say(text: str, *, end: str = "\n") -> None:
+    """Write a report to stdout. When the reader has left (`| head`), the rest goes nowhere and the command goes on."""
+    stream = stdout()
+    stream.write(text + end)
+    stream.flush()
+
+
+def note(text: str) -> None:
+    """Write a line for the person to stderr."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def say_json(document: object) -> None:
+    """Write the one JSON document that `--json` promises. Keys keep their order; text stays readable."""
+    import json
+
+    say(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def say_bytes(data: bytes) -> None:
+    """Write bytes to stdout unchanged."""
+    binary = getattr(sys.stdout, "buffer", None)
+    if binary is None:  # a text-only stand-in, as in a notebook
+        say(data.decode("utf-8", "backslashreplace"), end="")
+        return
+    try:
+        binary.write(data)
+        binary.flush()
+    except BrokenPipeError:
+        _mute()
+
+
+class Patient:
+    """A text stream that goes quiet, instead of raising, once its reader has left.
+
+    A reader who leaves is no fault of the command: a run goes on, and its exit code stays the truth about its steps.
+    """
+
+    def __init__(self, stream: IO[str]) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            _mute()
+            return len(text)
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            _mute()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def stdout() -> IO[str]:
+    """The process's stdout as a `Patient` stream that escapes what its encoding cannot hold."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None:
+        reconfigure(errors="backslashreplace")  # a file name of any bytes may be printed
+    patient: Any = Patient(sys.stdout)
+    stream: IO[str] = patient
+    return stream
+
+
+def _mute() -> None:
+    """Point descriptor 1 at nothing, so that neither later writes nor the interpreter's last flush fail again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 1)
+    finally:
+        os.close(null)
+
+
+def wants_color(choice: str, stream: IO[str]) -> bool:
+    """`--color` wins over NO_COLOR, NO_COLOR over FORCE_COLOR, and these over what the stream is."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return stream.isatty() and os.environ.get("TERM") != "dumb"

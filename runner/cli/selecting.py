@@ -1,0 +1,32 @@
+"""From the words of `run` and `plan` to a plan: load, select, plan."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runner.pipeline.plan import Plan
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """Which steps of which file."""
+
+    file: Path
+    specs: Path | None = None
+    only: tuple[str, ...] = ()
+    from_: tuple[str, ...] = ()
+    until: tuple[str, ...] = ()
+    skip: tuple[str, ...] = ()
+
+    def plan(self) -> Plan:
+        """Raises SpecError, NothingSelectedError or UsageError; starts nothing and asks no engine."""
+        from runner.pipeline.plan import make_plan
+        from runner.pipeline.select import select
+        from runner.spec import load
+
+        pipeline = load(self.file, self.specs)
+        selection = select(pipeline.spec, only=self.only, from_=self.from_, until=self.until, skip=self.skip)
+        return make_plan(pipeline, selection)

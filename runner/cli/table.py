@@ -1,0 +1,67 @@
+"""Every command, where its code is, and its line in the help: read without importing click or any command."""
+
+from __future__ import annotations
+
+SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
+    "Run": {
+        "run": ("run:run", "Run the steps of a pipeline in containers."),
+        "plan": ("plan:plan", "Check everything and show what would run; start nothing."),
+        "validate": ("validate:validate", "Check pipeline files; needs no engine."),
+        "graph": ("graph:graph", "Draw the steps and the data between them."),
+        "schema": ("schema:schema", "Print the JSON Schema of the pipeline file."),
+    },
+    "Look back": {
+        "runs": ("history:runs", "List past runs."),
+        "show": ("history:show", "Show one run, step by step."),
+        "logs": ("history:logs", "Print what a step wrote, byte for byte."),
+        "debug": ("debug:debug", "Open a shell where a step failed."),
+    },
+    "Machine": {
+        "doctor": ("doctor:doctor", "Check engine, disk, memory and images; say how to cure what is wrong."),
+        "clean": ("clean:clean", "Remove what dead runs left behind."),
+        "images": ("images:images", "Build or list the images that stand for SageMaker's."),
+        "completion": ("completion:completion", "Print the completion script of a shell."),
+    },
+}
+"""Section -> command -> (`module:attribute` below `runner.cli`, summary). The order is the order of the help."""
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    name: entry for section in SECTIONS.values() for name, entry in section.items()
+}
+
+FILE_SUFFIXES = (".yaml", ".yml", ".json")
+"""A first argument that ends so is a pipeline file, also when it does not exist: the error is then about the file."""
+
+HELP_NAMES = ("-h", "--help")
+VERSION_NAME = "--version"
+
+_HEAD = """\
+Usage: run-pipeline FILE [OPTIONS]
+       run-pipeline COMMAND [OPTIONS] [ARGS]...
+
+  Run every step of a SageMaker pipeline in a local container before you deploy it.
+  `run-pipeline FILE` is short for `run-pipeline run FILE`.
+"""
+
+_TAIL = """\
+Options:
+  --version   Show the version and exit.
+  -h, --help  Show this message and exit; `run-pipeline COMMAND --help` shows a command's own.
+
+Example:
+  run-pipeline plan pipeline.yaml
+  run-pipeline pipeline.yaml -j 4
+
+Exit codes: 0 passed, 1 a step failed, 2 usage or invalid file, 3 environment, 4 internal error,
+5 nothing selected, 130/143 stopped by a signal after every container was stopped.
+"""
+
+
+def overview() -> str:
+    """The text of `run-pipeline --help`."""
+    width = max(map(len, COMMANDS)) + 2
+    blocks = [_HEAD]
+    for title, commands in SECTIONS.items():
+        lines = [f"  {name:<{width}}{summary}" for name, (_, summary) in commands.items()]
+        blocks.append("\n".join([f"{title}:", *lines, ""]))
+    return "\n".join([*blocks, _TAIL])
