@@ -1,0 +1,105 @@
+"""Lay out on the host what a container will find: single files alone in a directory, and code as it is now.
+
+Directories of the user's are not copied: the engine gives each container a private view of them.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.data.files import copy_file, printable
+from runner.errors import WorkspaceError
+
+LEFT_OUT = frozenset({"__pycache__", ".git"})
+
+
+def single_file(source: Path, directory: Path) -> Path:
+    """Put a file of the user's alone, under its own name, into a new directory; returns the new path.
+
+    A hard link where that is possible and the file is the user's own (what gives files in the run directory to the
+    user must never change the owner of somebody else's file), else a copy. Raises WorkspaceError for anything but a
+    regular file, OSError.
+    """
+    real = _regular(source)
+    directory.mkdir(parents=True)
+    target = directory / source.name
+    if real.stat().st_uid == os.geteuid():
+        try:
+            target.hardlink_to(real)
+            return target
+        except OSError:
+            target.unlink(missing_ok=True)  # another file system, or one without hard links: copy
+    copy_file(real, target)
+    return target
+
+
+def code_file(source: Path, directory: Path) -> Path:
+    """Copy one script into a new directory: an edit during the run changes nothing. Raises like `single_file`."""
+    real = _regular(source)
+    directory.mkdir(parents=True)
+    target = directory / source.name
+    copy_file(real, target)
+    return target
+
+
+def code_tree(source: Path, directory: Path, leave_out: Path | None = None) -> tuple[str, ...]:
+    """Copy a source directory's contents into a new directory, without `__pycache__` and `.git`.
+
+    Symlinks are followed, as when SageMaker's SDK packs a source directory; a directory that was already copied is not
+    entered again. `leave_out` (the directory of all runs) is left out, wherever it lies. Returns the relative names of
+    sockets and the like, which were left out. Raises WorkspaceError for a broken symlink or a missing directory, and
+    OSError.
+    """
+    if not source.is_dir():
+        raise WorkspaceError(f"no directory {printable(source)}", remedy="correct `source_dir` in the pipeline file")
+    directory.mkdir(parents=True)
+    strange: list[str] = []
+    for relative, path in _tree(source, leave_out):
+        if path.is_dir():
+            (directory / relative).mkdir(exist_ok=True)
+        elif path.is_file():
+            copy_file(path, directory / relative)
+        elif path.is_symlink():
+            raise WorkspaceError(
+                f"broken symlink in the source directory: {printable(path)}", remedy="remove it or restore its target"
+            )
+        else:
+            strange.append(printable(relative))
+    return tuple(strange)
+
+
+def _tree(source: Path, leave_out: Path | None) -> Iterator[tuple[str, Path]]:
+    """Relative name and path of everything below, parents first, sorted, each real directory once."""
+    banned = {p.resolve() for p in (leave_out,) if p is not None}
+    entered = {source.resolve()}
+    pending = [""]
+    while pending:
+        folder = pending.pop()
+        for name in sorted(os.listdir(source / folder), key=os.fsencode):  # noqa: PTH208  # names, not paths
+            if name in LEFT_OUT:
+                continue
+            path = source / folder / name
+            relative = f"{folder}/{name}" if folder else name
+            if path.is_dir():
+                real = path.resolve()
+                if real in entered or real in banned:
+                    continue
+                entered.add(real)
+                pending.append(relative)
+            yield relative, path
+
+
+def _regular(source: Path) -> Path:
+    try:
+        real = source.resolve(strict=True)
+    except (OSError, RuntimeError) as error:
+        raise WorkspaceError(
+            f"cannot read {printable(source)}: {getattr(error, 'strerror', None) or error}",
+            remedy="correct the path in the pipeline file",
+        ) from error
+    if not stat.S_ISREG(real.stat().st_mode):
+        raise WorkspaceError(f"neither a file nor a directory: {printable(source)}", remedy="name a regular file")
+    return real

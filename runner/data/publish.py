@@ -1,0 +1,145 @@
+"""Judge what a passed container left, and publish it: all of its outputs or none.
+
+1. Nothing of a step that failed is published; its files stay in `attempt/` for the person who debugs.
+2. `outputs/` appears by one rename, complete, or not at all. Until then every file is where the script left it.
+3. `outputs.json` exists if `outputs/` does. After a publication nothing here touches the files again; their modes are
+   the script's own.
+4. Only regular files are published, as S3 holds nothing else: symlinks, FIFOs, sockets, devices and empty directories
+   are taken out, and named in `outputs.json` and in a warning.
+
+The manifest and the names are made durable with fsync. The data files are left to the kernel: a power cut may lose
+them, and then the manifest's digests tell.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.data import archive
+from runner.data.files import fsync_directory, remove_tree, write_json
+from runner.data.manifest import Manifest, file_manifest, scan
+from runner.engine.base import BoundOutput, Verdict
+from runner.sagemaker.job import OutputMount
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One output as the script left it."""
+
+    mount: OutputMount
+    host: Path
+    manifest: Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """`verdict` is passed or missing-output; `reason` names the outputs that are at fault, else is empty."""
+
+    verdict: Verdict
+    reason: str
+    outputs: tuple[Judged, ...]
+    warnings: tuple[str, ...]
+
+
+def judge(mounts: Sequence[OutputMount], bound: Sequence[BoundOutput]) -> Judgement:
+    """Look at the outputs of a container that ended with 0. Raises OSError when one cannot be read.
+
+    An output without a single regular file counts as missing unless it may be empty.
+    """
+    places = {output.name: output.host for output in bound}
+    judged = tuple(_look(mount, places[mount.name]) for mount in mounts)
+    warnings = tuple(w for j in judged if (w := j.manifest.warning(j.mount.name)) is not None)
+    faults = [_missing(j) for j in judged if not j.manifest.entries and not j.mount.allow_empty]
+    verdict = Verdict.MISSING_OUTPUT if faults else Verdict.PASSED
+    return Judgement(verdict, "; ".join(faults), judged, warnings)
+
+
+def _look(mount: OutputMount, host: Path) -> Judged:
+    return Judged(mount, host, scan(host) if host.is_dir() else Manifest((), ()))
+
+
+def _missing(judged: Judged) -> str:
+    mount = judged.mount
+    what = "is empty" if not judged.manifest.skipped else "holds no regular file"
+    return f"output '{mount.name}' {what}: the script wrote nothing to {mount.target}"
+
+
+def publish(judged: Sequence[Judged], published: Path, record: Path) -> dict[str, Manifest]:
+    """Publish to the directory `published`, which must not exist, and write the manifests to `record`.
+
+    Returns by output name what consumers will find there. Raises OSError; then nothing is published and every file is
+    back in its place.
+    """
+    draft = published.with_name(f"{published.name}.part")
+    moved: list[tuple[Path, Path]] = []
+    try:
+        draft.mkdir()
+        manifests = {j.mount.name: _place(j, draft / j.mount.name, moved) for j in judged}
+        write_json(record, _document(judged, manifests, published.name))
+        for item in judged:
+            if item.mount.archive is None:
+                _take_out(draft / item.mount.name, item.manifest)
+        fsync_directory(draft)
+        draft.rename(published)
+    except BaseException:
+        _undo(moved, draft, record)
+        raise
+    fsync_directory(published.parent)
+    return manifests
+
+
+def withdraw(judged: Sequence[Judged], published: Path, record: Path) -> None:
+    """Take a publication back, for when the result of the step could not be written. Raises OSError."""
+    draft = published.with_name(f"{published.name}.part")
+    published.rename(draft)
+    moved = [(j.host, draft / j.mount.name) for j in judged if j.mount.archive is None]
+    _undo(moved, draft, record)
+
+
+def _place(judged: Judged, target: Path, moved: list[tuple[Path, Path]]) -> Manifest:
+    if judged.mount.archive is None:
+        if judged.host.is_dir():
+            judged.host.rename(target)
+            moved.append((judged.host, target))
+        else:  # the script removed an output that may be empty
+            target.mkdir()
+        return judged.manifest
+    target.mkdir()
+    packed = target / judged.mount.archive
+    archive.pack(judged.host, judged.manifest, packed)
+    return file_manifest(packed)
+
+
+def _document(judged: Sequence[Judged], manifests: dict[str, Manifest], folder: str) -> dict[str, object]:
+    outputs: dict[str, object] = {}
+    for item in judged:
+        name = item.mount.name
+        document = {"path": f"{folder}/{name}", "target": item.mount.target, **manifests[name].to_json()}
+        if item.mount.archive is not None:
+            document["archive"] = {"name": item.mount.archive, "content": item.manifest.to_json()}
+        outputs[name] = document
+    return {"schema": SCHEMA, "outputs": outputs}
+
+
+def _take_out(root: Path, manifest: Manifest) -> None:
+    """Remove what was skipped, and every directory that holds no file because of it."""
+    for item in manifest.skipped:
+        if item.kind != "empty directory":
+            (root / item.path).unlink()
+    for folder, _, _ in os.walk(root, topdown=False):
+        path = Path(folder)
+        if path != root and not any(path.iterdir()):
+            path.rmdir()
+
+
+def _undo(moved: Sequence[tuple[Path, Path]], draft: Path, record: Path) -> None:
+    for origin, target in moved:
+        if target.is_dir():
+            target.rename(origin)
+    remove_tree(draft)
+    record.unlink(missing_ok=True)
