@@ -1,0 +1,142 @@
+"""What a person needs about a step that failed: why, the end of its output, where the rest is, what to type next.
+
+The board, the lines, `show` and the JUnit file all use this one text.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+from runner.engine.base import Verdict
+from runner.pipeline.events import StepResult, StepState
+from runner.pipeline.layout import RunLayout
+from runner.report.style import PLAIN, Style, outcome
+from runner.report.tail import LINES, Excerpt, excerpts
+from runner.report.text import clean, count, listed, one_line, seconds
+
+INDENT = "  "
+
+_BY_VERDICT = {
+    Verdict.OOM: "killed for memory",
+    Verdict.TIMEOUT: "stopped after its time-out",
+    Verdict.CANCELLED: "stopped with the run",
+    Verdict.MISSING_OUTPUT: "an output is missing or empty",
+    Verdict.INVALID_OUTPUT: "an output is not valid",
+    Verdict.INFRASTRUCTURE: "the engine or the machine failed",
+}
+
+
+def words(result: StepResult) -> str:
+    """Why a step ended as it did, in a few words on one line; empty for a step that passed."""
+    if result.state is StepState.PASSED:
+        return ""
+    if result.state is StepState.BLOCKED and result.blocked_by:
+        return f"{listed(result.blocked_by, 3)} failed"
+    if result.reason:
+        return one_line(result.reason)
+    if result.state is StepState.CANCELLED:
+        return "the run was stopped first"
+    if result.signal:
+        return f"ended by {result.signal}"
+    if result.verdict in _BY_VERDICT:
+        return _BY_VERDICT[result.verdict]
+    return f"exit {result.exit_code}" if result.exit_code is not None else "no reason was given"
+
+
+def headline(result: StepResult, style: Style = PLAIN) -> str:
+    """`✗ train failed after 1.2 s: exit 3`."""
+    text = f"{result.step} {outcome(result)}"
+    if result.state is StepState.FAILED and result.seconds:
+        text += f" after {seconds(result.seconds)}"
+    reason = words(result)
+    return f"{style.mark(result.state)} {style.paint(text, 'bold')}" + (f": {reason}" if reason else "")
+
+
+def describe(result: StepResult, run_dir: Path, style: Style = PLAIN, *, lines: int = LINES, head: bool = True) -> str:
+    """The whole text of a step that did not pass, many lines, no newline at its end; `head`: with its headline.
+
+    Reads at most 64 KiB of each stream below `run_dir`; a stream that cannot be read is said, not raised.
+    """
+    parts = [headline(result, style)] if head else []
+    parts += _message(result)
+    if result.state is StepState.FAILED:
+        parts += _output(result, run_dir, style, lines)
+        parts += [f"{INDENT}{label:<9} {value}" for label, value in _next(result, run_dir)]
+    return "\n".join(parts)
+
+
+def _message(result: StepResult) -> list[str]:
+    first, *rest = clean(result.exit_message or "").strip().splitlines() or [""]
+    said = [f"{INDENT}{'message':<9} {first}", *(f"{INDENT}{'':<9} {line}" for line in rest)] if first else []
+    return said + [f"{INDENT}{'note':<9} {one_line(warning)}" for warning in result.warnings]
+
+
+def _output(result: StepResult, run_dir: Path, style: Style, lines: int) -> list[str]:
+    if not result.directory:
+        return []
+    layout = RunLayout(run_dir).step(result.step)
+    try:
+        found = excerpts(layout.stdout, layout.stderr, lines)
+    except FileNotFoundError:
+        return ["", f"{INDENT}It never ran: there is no output.", ""]
+    except OSError as error:
+        return ["", f"{INDENT}Its output cannot be read: {error.strerror}: {error.filename}", ""]
+    if not found:
+        return ["", f"{INDENT}It wrote nothing to stdout or stderr.", ""]
+    return ["", *(line for excerpt in found for line in [*_block(excerpt, style), ""])]
+
+
+def _block(excerpt: Excerpt, style: Style) -> list[str]:
+    bar = style.paint(style.sign("│"), "dim")
+    return [
+        f"{INDENT}{style.paint(excerpt.title, 'dim')}",
+        *(f"{INDENT}{bar} {line}".rstrip() for line in excerpt.lines),
+    ]
+
+
+def _next(result: StepResult, run_dir: Path) -> list[tuple[str, str]]:
+    layout = RunLayout(run_dir).step(result.step)
+    rows = []
+    if result.directory:
+        rows.append(("files", shown_path(layout.root)))
+        if result.verdict is not Verdict.INFRASTRUCTURE and _holds_something(layout.attempt):
+            rows.append(("partial", f"{shown_path(layout.attempt)}  (outputs that were not published)"))
+        rows.append(("logs", command("logs", run_dir, run_dir.name, result.step)))
+    if result.verdict is Verdict.INFRASTRUCTURE:
+        return [*rows, ("doctor", "run-pipeline doctor")]
+    return [*rows, ("debug", command("debug", run_dir, result.step, "--run", run_dir.name))]
+
+
+def command(name: str, run_dir: Path, *arguments: str) -> str:
+    """A command to copy and paste; names the directory of runs when it is not `runs` here."""
+    words = ["run-pipeline", name, *arguments]
+    if run_dir.parent.absolute() != Path.cwd() / "runs":
+        words += ["--runs-dir", shown_path(run_dir.parent)]
+    return shlex.join(words)
+
+
+def shown_path(path: Path) -> str:
+    """Relative to the working directory when it lies below it, else absolute."""
+    here = Path.cwd()
+    absolute = path.absolute()
+    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
+
+
+def _holds_something(directory: Path) -> bool:
+    """Whether any file lies below `directory`; stops at the first."""
+    return any(files for _, _, files in os.walk(directory))
+
+
+def published(result: StepResult) -> str:
+    """`14 files, 1.2 MiB` over all outputs of a step; empty when it published none."""
+    from runner.report.text import size
+
+    facts = result.outputs.values()
+    files = sum(_number(fact.get("files")) for fact in facts)
+    return f"{count(files, 'file')}, {size(sum(_number(fact.get('bytes')) for fact in facts))}" if files else ""
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 0

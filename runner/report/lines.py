@@ -1,0 +1,127 @@
+"""One line per event, for CI, pipes and files: no cursor movement, nothing that changes after it was written."""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+from typing import IO
+
+from runner.pipeline.events import (
+    Event,
+    Notice,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepOutput,
+    StepResult,
+    StepStarted,
+    StepState,
+)
+from runner.report.failure import describe, published, words
+from runner.report.fold import Folder
+from runner.report.style import Style, outcome
+from runner.report.summary import summary, verdict_line
+from runner.report.text import clean, clean_keep_colour, count, one_line, pad, seconds, width
+
+QUIET, NORMAL, VERBOSE = -1, 0, 1
+
+
+class Lines:
+    """A reporter for `stream`.
+
+    `verbosity` below 0 shows failures and the last line only; above 0 streams what the steps write, each line behind
+    its step's name. Safe to call from any thread; an OSError from the stream is raised to the caller.
+    """
+
+    def __init__(self, stream: IO[str], *, verbosity: int = NORMAL, color: bool = False) -> None:
+        self._stream = stream
+        self._verbosity = verbosity
+        self._style = Style.of(stream, color=color)
+        self._lock = threading.Lock()
+        self._run_dir: Path | None = None
+        self._names = 0
+        self._folders: dict[tuple[str, str], Folder] = {}
+
+    def handle(self, event: Event) -> None:
+        with self._lock:
+            text = self._text(event)
+            if text:
+                self._write(text)
+
+    def close(self) -> None:
+        """Write what steps left without a final newline."""
+        with self._lock:
+            text = "".join(self._rest(step) for step in dict.fromkeys(step for step, _ in self._folders))
+            if text:
+                self._write(text)
+
+    def _text(self, event: Event) -> str:
+        """The lines that an event makes, each with its newline."""
+        if isinstance(event, StepOutput):
+            return self._output(event) if self._verbosity > NORMAL else ""
+        if isinstance(event, RunStarted):
+            return self._started(event)
+        if isinstance(event, StepFinished):
+            return self._rest(event.result.step) + self._finished(event.result)
+        if isinstance(event, RunFinished):
+            return self._end(event)
+        if self._verbosity < NORMAL:
+            return ""
+        if isinstance(event, StepStarted):
+            return self._line(event.step, f"{self._style.mark(StepState.RUNNING)} started")
+        if isinstance(event, Notice):
+            return self._line(event.step or "", f"note: {one_line(event.message)}")
+        return ""
+
+    def _started(self, event: RunStarted) -> str:
+        self._run_dir = event.run_dir
+        self._names = max(map(width, event.steps), default=0)
+        if self._verbosity < NORMAL:
+            return ""
+        head = self._style.paint(event.pipeline, "bold")
+        return f"{head}: {count(len(event.steps), 'step')}, {event.jobs} at a time, run {event.run_id}\n\n"
+
+    def _finished(self, result: StepResult) -> str:
+        quiet = self._verbosity < NORMAL
+        line = "" if quiet else self._line(result.step, self._words(result))
+        if result.state is not StepState.FAILED or self._run_dir is None:
+            return line
+        # The step's own line says already what the headline would.
+        return f"{line}{describe(result, self._run_dir, self._style, head=quiet)}\n\n"
+
+    def _words(self, result: StepResult) -> str:
+        style = self._style
+        said = f"{style.mark(result.state)} {style.paint(f'{outcome(result):<7}', style.colour(result.state))}"
+        if result.state in (StepState.PASSED, StepState.FAILED):
+            said += f" {seconds(result.seconds):>8}"
+        because = words(result) or published(result)
+        return said + (f"  {because}" if because else "")
+
+    def _end(self, finished: RunFinished) -> str:
+        if self._verbosity < NORMAL:
+            return verdict_line(finished, self._style) + "\n"
+        return f"\n{summary(finished, self._run_dir, self._style)}\n"
+
+    def _output(self, event: StepOutput) -> str:
+        folder = self._folders.setdefault((event.step, event.stream), Folder())
+        return "".join(self._line(event.step, self._safe(line)) for line in folder.feed(event.data))
+
+    def _rest(self, step: str) -> str:
+        lines = [
+            line
+            for stream in ("stdout", "stderr")
+            if (folder := self._folders.pop((step, stream), None)) is not None
+            for line in folder.flush()
+        ]
+        return "".join(self._line(step, self._safe(line)) for line in lines)
+
+    def _safe(self, line: str) -> str:
+        return clean_keep_colour(line) if self._style.color else clean(line)
+
+    def _line(self, step: str, text: str) -> str:
+        return f"{pad(step, self._names)} {self._style.paint('|', 'dim')} {text}".rstrip() + "\n"
+
+    def _write(self, text: str) -> None:
+        encoding = getattr(self._stream, "encoding", None) or "utf-8"
+        self._stream.write(text.encode(encoding, "replace").decode(encoding))
+        self._stream.flush()
