@@ -1,17 +1,17 @@
 """Where everything lies in a run directory; the only place that knows.
 
-    runs/
-      latest -> 20261120T192000Z-ab12cd
-      20261120T192000Z-ab12cd/
-        run.json  plan.json  events.jsonl  pipeline.yaml
-        steps/<step>/
-          job.json  reproduce.sh  shell.sh  stdout  stderr  result.json  inputs.json  outputs.json
-          code/            the script as it ran
-          inputs/<name>/   single files of the user's, alone in their directory
-          config/<n>/      what the platform writes: one directory per target
-          attempt/<name>/  outputs of a step that has not passed
-          outputs/<name>/  outputs of a step that passed
-          scratch/         the engine's own, gone when the container is
+runs/
+  latest -> 20261120T192000Z-ab12cd
+  20261120T192000Z-ab12cd/
+    run.json  plan.json  events.jsonl  pipeline.yaml
+    steps/<step>/
+      job.json  reproduce.sh  shell.sh  stdout  stderr  result.json  inputs.json  outputs.json
+      code/            the script as it ran
+      inputs/<name>/   single files of the user's, alone in their directory
+      config/<n>/      what the platform writes: one directory per target
+      attempt/<name>/  outputs of a step that has not passed
+      outputs/<name>/  outputs of a step that passed
+      scratch/         the engine's own, gone when the container is
 """
 
 from __future__ import annotations

@@ -1,0 +1,138 @@
+"""What a run will do, decided before anything starts: pure, and linear in the number of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from runner.errors import EnvironmentFault
+from runner.pipeline.records import SCHEMA, plain
+from runner.pipeline.schedule import Task
+from runner.pipeline.select import Selection
+from runner.sagemaker import translate
+from runner.sagemaker.job import ContainerJob
+from runner.spec import edges, order
+from runner.spec.models import Pipeline
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEdge:
+    """`target` needs `source`; output and input are None where only the order matters."""
+
+    source: str
+    output: str | None
+    target: str
+    input: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedStep:
+    """A step that will run. `needs` are the steps that run before it; `priority` its longest remaining path, itself
+    included, in hops (or in seconds where earlier durations were given)."""
+
+    job: ContainerJob
+    needs: tuple[str, ...]
+    priority: float
+
+    @property
+    def name(self) -> str:
+        return self.job.step
+
+    @property
+    def task(self) -> Task:
+        limits = self.job.limits
+        return Task(self.name, self.needs, self.priority, limits.cpus or 0.0, limits.memory or 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """`steps` in execution order, all that run and no other; `edges` of the whole pipeline."""
+
+    pipeline: str
+    file: Path
+    source_text: bytes
+    steps: tuple[PlannedStep, ...]
+    edges: tuple[PlannedEdge, ...]
+    selection: Selection
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(step.name for step in self.steps)
+
+    def step(self, name: str) -> PlannedStep:
+        """Raises KeyError for a step that does not run."""
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+    def reused_outputs(self) -> dict[str, tuple[str, ...]]:
+        """By step that does not run: the outputs that steps which do run take from it."""
+        running = set(self.names)
+        wanted: dict[str, dict[str, None]] = {step: {} for step in self.selection.reuse}
+        for edge in self.edges:
+            if edge.source in wanted and edge.target in running and edge.output is not None:
+                wanted[edge.source][edge.output] = None
+        return {step: tuple(outputs) for step, outputs in wanted.items()}
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as `plan.json` and `plan --json` hold it."""
+        return {
+            "schema": SCHEMA,
+            "pipeline": self.pipeline,
+            "file": str(self.file),
+            "selection": plain(self.selection.choices),
+            "order": list(self.names),
+            "steps": [{"needs": list(s.needs), "priority": s.priority, "job": plain(s.job)} for s in self.steps],
+            "edges": plain(self.edges),
+        }
+
+    def check_capacity(self, cpus: float, memory: int) -> None:
+        """Refuse a step that the machine can never run: EnvironmentFault that names both numbers. Memory in bytes."""
+        for step in self.steps:
+            limits = step.job.limits
+            if (limits.cpus or 0) > cpus:
+                _too_much(step.name, f"{limits.cpus:g} CPUs", f"{cpus:g}")
+            if (limits.memory or 0) > memory:
+                _too_much(step.name, f"{_mebibytes(limits.memory or 0)} of memory", _mebibytes(memory))
+
+
+def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, float] | None = None) -> Plan:
+    """Order, jobs and priorities of the selected steps. `durations` in seconds, by step, of earlier runs; a step that is
+    not in it counts as the mean of those that are."""
+    running = set(selection.run)
+    wires = tuple(PlannedEdge(e.source, e.output, e.target, e.input) for e in edges(pipeline.spec))
+    needs: dict[str, dict[str, None]] = {name: {} for name in selection.run}
+    for wire in wires:
+        if wire.source in running and wire.target in running:
+            needs[wire.target][wire.source] = None
+    names = tuple(name for name in order(pipeline.spec) if name in running)
+    priority = _priorities(names, needs, durations or {})
+    steps = tuple(PlannedStep(translate(pipeline, n), tuple(needs[n]), priority[n]) for n in names)
+    return Plan(pipeline.spec.name, pipeline.file, pipeline.source_text, steps, wires, selection)
+
+
+def _priorities(
+    names: Sequence[str], needs: Mapping[str, Mapping[str, None]], durations: Mapping[str, float]
+) -> dict[str, float]:
+    known = [durations[name] for name in names if name in durations]
+    usual = sum(known) / len(known) if known else 1.0
+    longest = dict.fromkeys(names, 0.0)
+    for name in reversed(names):
+        longest[name] += durations.get(name, usual)
+        for need in needs[name]:
+            longest[need] = max(longest[need], longest[name])
+    return longest
+
+
+def _too_much(step: str, wanted: str, there: str) -> None:
+    raise EnvironmentFault(
+        f"step '{step}' asks for {wanted}, but the engine has {there}",
+        remedy="lower `resources` of that step, or give the engine more",
+    )
+
+
+def _mebibytes(size: int) -> str:
+    return f"{size / (1 << 20):,.0f} MiB"
