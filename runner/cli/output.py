@@ -16,8 +16,9 @@ def say(text: str, *, end: str = "\n") -> None:
 
 def note(text: str) -> None:
     """Write a line for the person to stderr."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    stream = Patient(sys.stderr, 2)
+    stream.write(text + "\n")
+    stream.flush()
 
 
 def say_json(document: object) -> None:
@@ -37,7 +38,7 @@ def say_bytes(data: bytes) -> None:
         binary.write(data)
         binary.flush()
     except BrokenPipeError:
-        _mute()
+        mute(1)
 
 
 class Patient:
@@ -46,21 +47,22 @@ class Patient:
     A reader who leaves is no fault of the command: a run goes on, and its exit code stays the truth about its steps.
     """
 
-    def __init__(self, stream: IO[str]) -> None:
+    def __init__(self, stream: IO[str], descriptor: int = 1) -> None:
         self._stream = stream
+        self._descriptor = descriptor
 
     def write(self, text: str) -> int:
         try:
             return self._stream.write(text)
         except BrokenPipeError:
-            _mute()
+            mute(self._descriptor)
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
         except BrokenPipeError:
-            _mute()
+            mute(self._descriptor)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -76,11 +78,11 @@ def stdout() -> IO[str]:
     return stream
 
 
-def _mute() -> None:
-    """Point descriptor 1 at nothing, so that neither later writes nor the interpreter's last flush fail again."""
+def mute(descriptor: int) -> None:
+    """Point a descriptor at nothing, so that neither later writes nor the interpreter's last flush fail again."""
     null = os.open(os.devnull, os.O_WRONLY)
     try:
-        os.dup2(null, 1)
+        os.dup2(null, descriptor)
     finally:
         os.close(null)
 

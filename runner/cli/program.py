@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 from collections.abc import Sequence
@@ -100,9 +99,10 @@ def is_pipeline_file(argument: str) -> bool:
 
 
 def _unknown(name: str) -> str:
-    close = difflib.get_close_matches(name, COMMANDS, n=1)
-    hint = f"did you mean '{close[0]}'?" if close else f"commands are {', '.join(COMMANDS)}"
-    return f"no command and no file '{name}' ({hint})"
+    from runner.spec.names import did_you_mean
+
+    hint = did_you_mean(name, COMMANDS) or f" (commands are {', '.join(COMMANDS)})"
+    return f"no command and no file '{name}'{hint}"
 
 
 @click.group(cls=Program, table=COMMANDS, context_settings=CONTEXT)

@@ -1,0 +1,31 @@
+"""`plan`: everything that a run would do, with nothing started."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from runner.cli.options import color_option, command, file_argument, json_option, selection_options, specs_option
+from runner.cli.request import Request
+
+
+@command(
+    "run-pipeline plan pipeline.yaml --until Train\n"
+    "run-pipeline plan pipeline.yaml --only Train --shell    # docker commands to copy and paste"
+)
+@file_argument
+@selection_options
+@click.option("--shell", is_flag=True, help="Print docker commands to copy and paste.")
+@color_option
+@json_option
+@specs_option
+def plan(file: Path, shell: bool, color: str, as_json: bool, **choice: Any) -> int:
+    """Check FILE and show what would run: order, image, command, environment and mounts of each step.
+
+    Nothing is started and no engine is needed.
+    """
+    if shell and as_json:
+        raise click.UsageError("--shell and --json exclude each other: choose one form of output")
+    return show(Request(file, **choice), shell=shell, color=color, as_json=as_json)

@@ -1,0 +1,146 @@
+"""One run from plan to exit code: engine, left-overs, images, reporters, signals."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from runner.cli.output import Patient, note, say, stdout, wants_color
+
+if TYPE_CHECKING:
+    from runner.cli.interrupts import Interrupts
+    from runner.engine.base import Engine
+    from runner.pipeline.events import Event, RunFinished
+    from runner.pipeline.plan import Plan
+
+
+class Reporter(Protocol):
+    def handle(self, event: Event) -> None: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Display:
+    """How the run is told. `verbosity` is -1, 0 or 1 (`-q`, neither, `-v`)."""
+
+    verbosity: int
+    color: str
+    as_json: bool
+    junit: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How the steps are run."""
+
+    runs_dir: Path
+    jobs: int
+    keep_going: bool
+
+
+@contextmanager
+def open_engine() -> Iterator[Engine]:
+    """The engine of this machine, closed at the end. Raises EngineUnavailable."""
+    from runner import engine
+
+    connected = engine.connect()
+    try:
+        yield connected
+    finally:
+        connected.close()
+
+
+def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -> int:
+    """Run a plan and tell it; returns the run's exit code.
+
+    Raises EnvironmentFault when the run cannot begin, and Interrupted for a signal that comes before its first step.
+    """
+    document = io.StringIO()  # written to stdout at the end, so that there is never more than one
+    with open_engine() as engine:
+        sweep(engine, quiet=display.verbosity < 0)
+        provide_images([job.image for job in plan.jobs], quiet=display.verbosity < 0)
+        with closing(reporters(display, document)) as told:
+            finished = _execute(plan, engine, pace, told, interrupts)
+    if display.as_json:
+        say(document.getvalue(), end="")
+    return finished.exit_code
+
+
+def _execute(
+    plan: Plan, engine: Engine, pace: Pace, told: Sequence[Reporter], interrupts: Interrupts
+) -> RunFinished:
+    from runner.pipeline.execute import Run
+
+    run = Run(plan, engine, runs_dir=pace.runs_dir, jobs=pace.jobs, keep_going=pace.keep_going, reporters=told)
+    interrupts.deliver_to(run.cancel)
+    return run.execute()
+
+
+def reporters(display: Display, document: io.StringIO) -> list[Reporter]:
+    """Who is told about the run: a person, with `--json` a program, with `--junit` a CI server."""
+    told: list[Reporter] = [_person(display)]
+    if display.as_json:
+        from runner.report.document import JsonDocument
+
+        told.append(JsonDocument(document))
+    if display.junit is not None:
+        from runner.report.junit import JUnitFile
+
+        told.append(JUnitFile(display.junit))
+    return told
+
+
+def _person(display: Display) -> Reporter:
+    """A live board in a terminal, else one line per event; on stderr when stdout belongs to the JSON document."""
+    from runner.report.console import Board, live_possible
+    from runner.report.lines import Lines
+
+    stream: Any = Patient(sys.stderr, 2) if display.as_json else stdout()
+    color = wants_color(display.color, stream)
+    if display.verbosity == 0 and live_possible(stream):
+        return Board(stream, color=color)
+    return Lines(stream, verbosity=display.verbosity, color=color)
+
+
+@contextmanager
+def closing(told: Sequence[Reporter]) -> Iterator[Sequence[Reporter]]:
+    """Close every reporter, also when one of them fails; the first fault is raised at the end."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        for reporter in told:
+            stack.callback(reporter.close)
+        yield told
+
+
+def sweep(engine: Engine, *, quiet: bool = False) -> None:
+    """Remove what runs left whose process is dead; says so in one line on stderr when there was something."""
+    from runner.report.text import count
+
+    dead = [leftover for leftover in engine.leftovers() if not leftover.owner_alive]
+    if not dead:
+        return
+    kept = engine.sweep(dead)
+    if not quiet:
+        note(f"removed {count(len(dead) - len(kept), 'leftover')} of dead runs from the engine")
+    if kept:
+        names = ", ".join(f"{leftover.kind} {leftover.name}" for leftover in kept)
+        note(f"the engine would not remove {names}; see `run-pipeline clean`")
+
+
+def provide_images(references: Sequence[str], *, quiet: bool = False) -> None:
+    """Build the catalogue's images that are missing; their progress goes to stderr. Raises ImageUnavailable."""
+    from runner.engine import images
+
+    for reference in dict.fromkeys(references):
+        images.ensure(reference, _no_log if quiet else note)
+
+
+def _no_log(_: str) -> None:
+    """`-q`: a failed build carries its own log in its error."""
