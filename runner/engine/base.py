@@ -186,7 +186,7 @@ class Engine(Protocol):
         """Create the container; when `launch.image.mode` is staged, start it too. Raises EnvironmentFault."""
 
     def reclaim(self, paths: Sequence[Path], image: Image | None = None) -> None:
-        """Give everything below the paths to the invoking user; `image` names one to do it with where that needs root."""
+        """Give everything below the paths to the invoking user, with a container of `image` where that needs root."""
 
     def leftovers(self, run_id: str | None = None) -> list[Leftover]:
         """All that carries our label, of one run or of all."""

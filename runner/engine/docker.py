@@ -1,0 +1,276 @@
+"""The Docker engine: real containers. See `engine.base.Engine` for what each method promises."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from runner.engine import creation, labels, privacy
+from runner.engine import images as recipes
+from runner.engine import sweep as sweeping
+from runner.engine.base import EngineInfo, Image, Launch, Leftover, StartMode
+from runner.engine.container import DockerContainer, arm
+from runner.engine.faults import lost_is
+from runner.engine.janitor import Janitor
+from runner.engine.probe import Probe, probe
+from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault, ImageUnavailable
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+log = logging.getLogger(__name__)
+
+
+class DockerEngine:
+    """One engine, for one process. `close` when done: it dismisses the janitor."""
+
+    name = "docker"
+
+    def __init__(self, client: DockerClient) -> None:
+        self._client = client
+        self._api: Any = client.api
+        self._overlay_volumes = True
+        self._overlay_proven = False
+        self._lock = threading.Lock()
+        self._janitors: dict[str, Janitor] = {}
+        self._info: EngineInfo | None = None
+
+    def info(self) -> EngineInfo:
+        if self._info is None:
+            with lost_is(EngineUnavailable):
+                raw, version = self._api.info(), self._api.version()
+            self._info = _engine_info(raw, version, self._api.base_url)
+        return self._info
+
+    def image(self, reference: str) -> Image:
+        from docker.errors import ImageNotFound
+
+        tag = recipes.docker_reference(reference)
+        try:
+            with lost_is(EngineLost):
+                raw = self._api.inspect_image(tag)
+        except ImageNotFound as error:
+            remedy = f"run `run-pipeline images build {reference}`" if tag != reference else f"run `docker pull {tag}`"
+            raise ImageUnavailable(f"image {reference!r} is not on this engine", remedy=remedy) from error
+        with lost_is(EngineLost):
+            found = probe(self._api, str(raw["Id"]), self.info().engine_id)
+        return _image(reference, raw, found)
+
+    def prepare(self, launch: Launch) -> DockerContainer:
+        launch.scratch.mkdir(parents=True, exist_ok=True)
+        with self._lock:
+            if launch.run_id not in self._janitors:
+                self._janitors[launch.run_id] = Janitor(launch.run_id)
+        with lost_is(EngineLost):
+            return self._staged(launch) if launch.image.mode is StartMode.STAGED else self._plain(launch)
+
+    def _staged(self, launch: Launch) -> DockerContainer:
+        """Created, connected, started, told its job: all that can be done before its inputs exist."""
+        identifier = creation.create(self._api, launch, ())
+        container = self._connect(launch, identifier, ())
+        try:
+            self._api.start(identifier)
+        except BaseException:
+            container.remove()
+            raise
+        container.greet()
+        return container
+
+    def _plain(self, launch: Launch) -> DockerContainer:
+        """Created and connected; it starts in `run`, when its inputs exist."""
+        if launch.image.mode is StartMode.COLD:
+            _open_to_all(launch)
+        overlay = self._overlay_volumes and not self.info().rootless
+        privates: list[creation.Private] = []
+        try:
+            privates = privacy.volumes(self._api, launch) if overlay else privacy.copies(launch)
+            identifier = creation.create(self._api, launch, privates)
+        except BaseException:
+            self._remove_volumes(privates)
+            raise
+        if overlay and not self._mounts(identifier, privates):
+            sweeping.remove_container(self._api, identifier)
+            self._remove_volumes(privates)
+            return self._plain(launch)
+        return self._connect(launch, identifier, privates)
+
+    def _mounts(self, identifier: str, privates: Sequence[creation.Private]) -> bool:
+        """Whether the engine can mount overlay volumes: asked once, by a look into the created container, which mounts
+        its volumes without starting it."""
+        if self._overlay_proven or not any(private.volume for private in privates):
+            return True
+        private: Any = self._api
+        answer = private.head(private._url("/containers/{0}/archive", identifier), params={"path": "/"})
+        self._overlay_proven = self._overlay_volumes = bool(answer.ok)
+        return self._overlay_volumes
+
+    def _connect(self, launch: Launch, identifier: str, privates: Sequence[creation.Private]) -> DockerContainer:
+        def tidy() -> None:
+            self._tidy(launch, identifier, privates)
+
+        try:
+            wire = arm(self._api, identifier, stdin=launch.image.mode is not StartMode.COLD)
+        except BaseException:
+            tidy()
+            raise
+        return DockerContainer(self._api, launch, identifier, wire, tidy)
+
+    def _tidy(self, launch: Launch, identifier: str, privates: Sequence[creation.Private]) -> None:
+        """Removal never raises: the verdict is written, and what stays is found by its label later."""
+        from docker.errors import APIError
+        from requests.exceptions import RequestException
+
+        try:
+            sweeping.remove_container(self._api, identifier)
+            self._remove_volumes(privates)
+        except (APIError, RequestException, OSError) as error:
+            log.warning("container %s is left for the next sweep: %s", identifier[:12], error)
+        self._take_back(launch)
+        sweeping.remove_tree(launch.scratch)
+
+    def _take_back(self, launch: Launch) -> None:
+        """The agent hands files back at its end; this is for containers that had none, or whose agent was killed."""
+        binds = (*launch.outputs, *launch.config)
+        paths = [path for path in (*(bound.host for bound in binds), launch.scratch) if _has_foreign(path)]
+        if not paths:
+            return
+        try:
+            self.reclaim(paths, launch.image)
+        except EnvironmentFault as error:
+            log.warning("%s %s", error.message, error.remedy)
+
+    def _remove_volumes(self, privates: Sequence[creation.Private]) -> None:
+        names = [private.volume for private in privates if private.volume]
+        stubs = [Leftover(kind="volume", name=name, run_id="", step="", owner_alive=True) for name in names]
+        for kept in sweeping.sweep(self._api, stubs):
+            log.warning("volume %s is left for the next sweep", kept.name)
+
+    def reclaim(self, paths: Sequence[Path], image: Image | None = None) -> None:
+        uid, gid = os.getuid(), os.getgid()
+        if uid == 0:
+            _own(paths)
+            return
+        able = image if image is not None and image.python else self._any_image_with_python()
+        if able is None or able.python is None:
+            raise EnvironmentFault(
+                f"files of another user are left in {paths[0]}, and no local image has a Python to hand them back",
+                remedy=f"run `sudo chown -R {uid}:{gid} {paths[0]}`",
+            )
+        targets = [f"{creation.HIDDEN}/{index}" for index in range(len(paths))]
+        mounts = [creation.bind(path, target) for path, target in zip(paths, targets, strict=True)]
+        with lost_is(EngineLost):
+            self._run_reclaim(able, [str(uid), str(gid), *targets], mounts)
+
+    def _run_reclaim(self, image: Image, arguments: list[str], mounts: list[dict[str, Any]]) -> None:
+        from runner.agent import agent_source
+
+        container = self._api.create_container(
+            image=image.id,
+            entrypoint=[str(image.python), "-I", "-S", "-B", "-c", agent_source()],
+            command=["reclaim", *arguments],
+            user="0:0",
+            labels=labels.labels("reclaim", "reclaim"),
+            host_config=self._api.create_host_config(network_mode="none", mounts=mounts),
+        )["Id"]
+        try:
+            self._api.start(container)
+            if self._api.wait(container, timeout=300)["StatusCode"] != 0:
+                notes = self._api.logs(container).decode(errors="replace").strip()
+                raise EnvironmentFault(f"ownership could not be handed back: {notes}")
+        finally:
+            sweeping.remove_container(self._api, container)
+
+    def _any_image_with_python(self) -> Image | None:
+        for name in recipes.catalogue():
+            with contextlib.suppress(ImageUnavailable):
+                found = self.image(name)
+                if found.python:
+                    return found
+        return None
+
+    def leftovers(self, run_id: str | None = None) -> list[Leftover]:
+        with lost_is(EngineUnavailable):
+            return sweeping.leftovers(self._api, run_id)
+
+    def sweep(self, leftovers: Sequence[Leftover]) -> list[Leftover]:
+        with lost_is(EngineUnavailable):
+            return sweeping.sweep(self._api, leftovers)
+
+    def close(self) -> None:
+        for janitor in self._janitors.values():
+            janitor.dismiss()
+        self._janitors.clear()
+        self._client.close()
+
+
+def _engine_info(raw: dict[str, Any], version: dict[str, Any], endpoint: str) -> EngineInfo:
+    return EngineInfo(
+        name="docker",
+        version=str(raw["ServerVersion"]),
+        api_version=str(version["ApiVersion"]),
+        engine_id=str(raw["ID"]),
+        os=str(raw["OperatingSystem"]),
+        architecture=str(raw["Architecture"]),
+        cpus=int(raw["NCPU"]),
+        memory=int(raw["MemTotal"]),
+        rootless=any("name=rootless" in option for option in raw.get("SecurityOptions") or ()),
+        endpoint=os.environ.get("DOCKER_HOST", "") or endpoint.replace("http+docker://localhost", "local socket"),
+        context=os.environ.get("DOCKER_CONTEXT", "default"),
+    )
+
+
+def _image(reference: str, raw: dict[str, Any], found: Probe) -> Image:
+    config = raw.get("Config") or {}
+    pairs = (entry.partition("=") for entry in config.get("Env") or ())
+    return Image(
+        reference=reference,
+        id=str(raw["Id"]),
+        entrypoint=tuple(config.get("Entrypoint") or ()),
+        cmd=tuple(config.get("Cmd") or ()),
+        env=tuple((key, value) for key, _, value in pairs),
+        user=str(config.get("User") or ""),
+        working_dir=str(config.get("WorkingDir") or ""),
+        python=found.python,
+        python_version=found.version,
+        mode=found.mode,
+    )
+
+
+def _open_to_all(launch: Launch) -> None:
+    """Without an agent nobody can give these directories to an image's USER, so everybody may write there."""
+    for bound in (*launch.outputs, *launch.config):
+        bound.host.chmod(0o777)
+
+
+def _has_foreign(path: Path) -> bool:
+    """Whether anything below belongs to somebody else, or cannot be looked at."""
+    uid = os.getuid()
+    try:
+        if path.lstat().st_uid != uid:
+            return True
+        with os.scandir(path) as entries:
+            for entry in entries:
+                if entry.stat(follow_symlinks=False).st_uid != uid:
+                    return True
+                if entry.is_dir(follow_symlinks=False) and _has_foreign(Path(entry.path)):
+                    return True
+    except FileNotFoundError:
+        return False
+    except PermissionError:
+        return True
+    return False
+
+
+def _own(paths: Sequence[Path]) -> None:
+    """As root: take ownership on the host."""
+    uid, gid = os.getuid(), os.getgid()
+    for path in paths:
+        for directory, names, files in os.walk(path):
+            os.chown(directory, uid, gid)
+            for name in (*names, *files):
+                os.chown(Path(directory, name), uid, gid, follow_symlinks=False)

@@ -1,0 +1,78 @@
+"""Private, writable inputs for containers whose mounts are fixed at creation (plain and cold).
+
+First choice is a volume of Docker's `local` driver with `type=overlay`: the producer's directory below, a private one
+above, nothing copied. Where the path or the host does not allow that, a copy (a reflink where the file system can).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.engine import labels
+from runner.engine.base import Launch
+from runner.engine.creation import Private
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_AWKWARD = re.compile(r"[:,\\\"\s]")
+"""Characters that mean something in overlay's option string, or that the driver splits at."""
+
+
+def volumes(api: APIClient, launch: Launch) -> list[Private]:
+    """An overlay volume for every input that can have one, a copy for the others."""
+    return [
+        copy(launch, index) if _AWKWARD.search(f"{bound.host}{launch.scratch}") else _volume(api, launch, index)
+        for index, bound in enumerate(launch.inputs)
+    ]
+
+
+def copies(launch: Launch) -> list[Private]:
+    """A copy of every input: for hosts whose engine cannot mount an overlay volume."""
+    return [copy(launch, index) for index in range(len(launch.inputs))]
+
+
+def _volume(api: APIClient, launch: Launch, index: int) -> Private:
+    bound = launch.inputs[index]
+    upper, work = launch.scratch / f"input-{index}" / "upper", launch.scratch / f"input-{index}" / "work"
+    for directory in (upper, work):
+        directory.mkdir(parents=True, exist_ok=True)
+    upper.chmod(bound.host.stat().st_mode & 0o7777)
+    options = {"type": "overlay", "device": "overlay", "o": f"lowerdir={bound.host},upperdir={upper},workdir={work}"}
+    volume = api.create_volume(
+        driver="local", driver_opts=options, labels=labels.labels(launch.run_id, launch.job.step)
+    )
+    return Private(bound.target, str(volume["Name"]), None)
+
+
+def copy(launch: Launch, index: int) -> Private:
+    """A private copy in the scratch directory. Raises OSError (no space, unreadable input)."""
+    bound = launch.inputs[index]
+    target = launch.scratch / f"input-{index}" / "copy"
+    if not target.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _copy_tree(bound.host, target)
+    return Private(bound.target, None, target)
+
+
+def _copy_tree(source: Path, target: Path) -> None:
+    if os.uname().sysname == "Linux" and shutil.which("cp"):
+        command = [
+            "cp",
+            "--recursive",
+            "--preserve=mode,timestamps,links",
+            "--reflink=auto",
+            "--",
+            str(source),
+            str(target),
+        ]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise OSError(f"{source} could not be copied: {done.stderr.strip()}")
+        return
+    shutil.copytree(source, target, symlinks=True)
