@@ -54,8 +54,8 @@ def verdict_line(finished: RunFinished, style: Style = PLAIN) -> str:
 
 
 def summary(finished: RunFinished, run_dir: Path | None, style: Style = PLAIN, *, table: bool = True) -> str:
-    """The text at the end of a run, no newline at its end. Without `table` only steps that did not pass have a row."""
-    shown = [result for result in finished.results if table or result.state is not StepState.PASSED]
+    """The text at the end of a run, no newline at its end. Without `table` only failed steps have a row."""
+    shown = [result for result in finished.results if table or result.state is StepState.FAILED]
     parts = rows(shown, style)
     if parts:
         parts.append("")

@@ -1,0 +1,191 @@
+"""A JUnit XML file for CI: a suite per pipeline, a case per step.
+
+`failure`: the script or its outputs are at fault. `error`: the environment is, or the step never got to its end.
+`skipped`: it was blocked or cancelled. The dialect is the one that Jenkins, GitLab and pytest agree on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import xml.etree.ElementTree as ET
+from pathlib import Path
+
+from runner.engine.base import Verdict
+from runner.errors import WorkspaceError
+from runner.pipeline.events import Event, RunFinished, RunStarted, StepFinished, StepResult, StepStarted, StepState
+from runner.pipeline.layout import RunLayout
+from runner.report.failure import describe, words
+from runner.report.style import outcome
+from runner.report.tail import Excerpt, read_tail
+
+# Everything outside the `Char` production of XML 1.0: https://www.w3.org/TR/xml/#charsets
+_ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class JUnitFile:
+    """A reporter that writes `path` when it is closed, whatever came before: an interrupted run has its file too.
+
+    Raises WorkspaceError, at once when the directory cannot be made and from `close` when the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._started: RunStarted | None = None
+        self._finished: RunFinished | None = None
+        self._running: dict[str, str] = {}
+        self._results: dict[str, StepResult] = {}
+        self._written = False
+        try:
+            path.absolute().parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise _unwritable(path, error) from error
+
+    def handle(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self._started = event
+        elif isinstance(event, StepStarted):
+            self._running[event.step] = event.at
+        elif isinstance(event, StepFinished):
+            self._results[event.result.step] = event.result
+        elif isinstance(event, RunFinished):
+            self._finished = event
+            self._results |= {result.step: result for result in event.results}
+
+    def close(self) -> None:
+        """Write the file, once; nothing when no run started."""
+        if self._started is None or self._written:
+            return
+        results = [self._results.get(step) or self._unfinished(step) for step in self._started.steps]
+        seconds = self._finished.seconds if self._finished else sum(result.seconds for result in results)
+        text = document(self._started, results, seconds)
+        try:
+            write_atomically(self.path, text)
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        self._written = True
+
+    def _unfinished(self, step: str) -> StepResult:
+        if step in self._running:
+            return StepResult(
+                step=step, state=StepState.FAILED, verdict=Verdict.INFRASTRUCTURE,
+                reason="the run ended before the step did", started_at=self._running[step],
+            )  # fmt: skip
+        return StepResult(step=step, state=StepState.CANCELLED, verdict=None, reason="the run ended first")
+
+
+def kind(result: StepResult) -> str:
+    """`passed`, `failure`, `error` or `skipped`."""
+    named = {"passed": "passed", "failed": "failure", "error": "error"}
+    return named.get(outcome(result), "skipped")
+
+
+def document(started: RunStarted, results: list[StepResult], seconds: float) -> bytes:
+    """The XML in UTF-8. Reads the end of each step's streams below the run directory."""
+    kinds = [kind(result) for result in results]
+    totals = {
+        "name": _legal(started.pipeline),
+        "tests": str(len(results)),
+        "failures": str(kinds.count("failure")),
+        "errors": str(kinds.count("error")),
+        "skipped": str(kinds.count("skipped")),
+        "time": f"{seconds:.3f}",
+    }
+    root = ET.Element("testsuites", totals)
+    suite = ET.SubElement(root, "testsuite", {**totals, "timestamp": started.at.removesuffix("Z")})
+    _properties(suite, {"run": started.run_id, "run_dir": str(started.run_dir), "file": str(started.file)})
+    for result in results:
+        suite.append(_case(started, result))
+    ET.indent(root)
+    text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+    return text + b"\n"
+
+
+def _case(started: RunStarted, result: StepResult) -> ET.Element:
+    name = {"classname": _legal(started.pipeline), "name": _legal(result.step), "time": f"{result.seconds:.3f}"}
+    case = ET.Element("testcase", name)
+    _properties(case, _facts(result))
+    if kind(result) == "skipped":
+        ET.SubElement(case, "skipped", {"message": _legal(f"{outcome(result)}: {words(result)}")})
+    elif kind(result) != "passed":
+        fault = ET.SubElement(case, kind(result), {"message": _legal(words(result)), "type": str(result.verdict)})
+        fault.text = _legal(describe(result, started.run_dir))
+    _streams(case, started.run_dir, result)
+    return case
+
+
+def _facts(result: StepResult) -> dict[str, str]:
+    facts = {
+        "verdict": str(result.verdict or ""),
+        "exit_code": "" if result.exit_code is None else str(result.exit_code),
+        "signal": result.signal or "",
+        "image": result.image,
+        "image_id": result.image_id,
+        "exit_message": result.exit_message or "",
+    }
+    facts |= {f"output.{name}.digest": str(fact.get("digest") or "") for name, fact in result.outputs.items()}
+    return {name: value for name, value in facts.items() if value}
+
+
+def _properties(parent: ET.Element, facts: dict[str, str]) -> None:
+    if facts:
+        properties = ET.SubElement(parent, "properties")
+        for name, value in facts.items():
+            ET.SubElement(properties, "property", {"name": _legal(name), "value": _legal(value)})
+
+
+def _streams(case: ET.Element, run_dir: Path, result: StepResult) -> None:
+    if not result.directory:
+        return
+    layout = RunLayout(run_dir).step(result.step)
+    for stream, path in (("system-out", layout.stdout), ("system-err", layout.stderr)):
+        try:
+            tail = read_tail(path, path.name)
+        except FileNotFoundError:
+            continue  # it never ran
+        except OSError as error:
+            ET.SubElement(case, stream).text = _legal(f"(cannot be read: {error.strerror}: {path})")
+            continue
+        if tail.lines:
+            ET.SubElement(case, stream).text = _legal(_said(tail))
+
+
+def _said(tail: Excerpt) -> str:
+    """The end of a stream; when it is not all of it, its first line says so."""
+    head = [] if tail.complete else [f"({tail.title}; all of it is in {tail.path})"]
+    return "\n".join([*head, *tail.lines]) + "\n"
+
+
+def _legal(text: str) -> str:
+    return _ILLEGAL.sub("", text)
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """Readers see the old file or the new one, never a part. A device or pipe is written as it is. Raises OSError."""
+    if path.exists() and not path.is_file():
+        path.write_bytes(data)
+        return
+    target = path.resolve()  # a link stays a link
+    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+        temporary.chmod(0o666 & ~_umask())
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+def _unwritable(path: Path, error: OSError) -> WorkspaceError:
+    return WorkspaceError(
+        f"cannot write the JUnit file {path}: {error.strerror}", remedy="Give --junit a path that you may write."
+    )
