@@ -1,0 +1,81 @@
+"""What a pipeline needs of the host's disk: scripts, source directories, input data."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.errors import Problem
+from runner.spec.document import shown
+from runner.spec.draft import Draft
+from runner.spec.models import StepSpec, host_path, script_path
+from runner.spec.names import nearest
+
+
+def problems(draft: Draft) -> Iterator[Problem]:
+    """Whatever is missing, unreadable, empty or of the wrong kind."""
+    for name, step in draft.spec.steps.items():
+        for field, message in _code(draft.root, step):
+            yield draft.problem(name, (field,), message)
+        for port, given in step.inputs.items():
+            message = _data(draft, given.source) if given.source is not None else ""
+            if message:
+                yield draft.problem(name, ("inputs", port), message, near=("source",))
+
+
+def _code(root: Path, step: StepSpec) -> Iterator[tuple[str, str]]:
+    if step.source_dir is not None:
+        message = _fault(host_path(root, step.source_dir), step.source_dir, stat.S_IFDIR)
+        if message:
+            yield "source_dir", message
+            return
+    path = script_path(root, step)
+    if path is None or step.script is None:
+        return
+    if step.source_dir is not None and not path.is_relative_to(host_path(root, step.source_dir)):
+        yield "script", f"'{step.script}' does not lie inside source_dir '{step.source_dir}'"
+        return
+    message = _fault(path, step.script, stat.S_IFREG)
+    if message:
+        yield "script", message
+
+
+def _data(draft: Draft, source: str) -> str:
+    message = _fault(host_path(draft.root, source), source, None)
+    if message and source.partition(".")[0] in draft.names:
+        message += f"; to take another step's output write {{from: {source}}}"
+    return message
+
+
+def _fault(path: Path, written: str, kind: int | None) -> str:
+    """Why `path` cannot be used, or an empty text. `kind`: S_IFDIR, S_IFREG, or None for either."""
+    try:
+        mode = path.stat().st_mode
+        if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
+            return f"'{written}' is neither a file nor a directory"
+        if kind is not None and stat.S_IFMT(mode) != kind:
+            return f"'{written}' is {'a directory' if stat.S_ISDIR(mode) else 'a file'}, not a {_NAMES[kind]}"
+        if not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
+            return f"'{written}' may not be read by this user"
+        if kind is None and stat.S_ISDIR(mode) and not any(path.iterdir()):
+            return f"the directory '{written}' is empty; SageMaker fails on an input without files"
+    except FileNotFoundError:
+        what = _NAMES.get(kind, "file or directory")
+        return f"no {what} '{written}'{_near(path, written)} (looked for {shown(path)})"
+    except (OSError, RuntimeError) as error:
+        return f"'{written}' cannot be used: {error.strerror if isinstance(error, OSError) else error}"
+    return ""
+
+
+_NAMES: dict[int | None, str] = {stat.S_IFDIR: "directory", stat.S_IFREG: "file"}
+
+
+def _near(path: Path, written: str) -> str:
+    """A name beside the missing one that looks like it, as the person would write it."""
+    try:
+        best = nearest(path.name, [entry.name for entry in path.parent.iterdir()])
+    except OSError:
+        return ""
+    return f" (did you mean '{Path(written).with_name(best)}'?)" if best else ""

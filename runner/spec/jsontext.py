@@ -1,0 +1,61 @@
+"""JSON text -> builder events. The standard library decides what is valid, a walk over the tokens finds the places.
+
+Not left to the YAML parser: that one refuses what `json.dumps` writes for an emoji, and a tab before the first brace.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from bisect import bisect_right
+from collections.abc import Callable
+
+from runner.spec.builder import MAX_DEPTH, Builder
+from runner.spec.document import Mark
+from runner.spec.scalar import resolve
+
+_BRACKET = re.compile(r'"(?:[^"\\]|\\.)*"|([{\[])|([}\]])')
+_TOKEN = re.compile(r'[\s:,]*(?:([{}\[\]])|("(?:[^"\\]|\\.)*")|([^\s{}\[\]:,"]+))')
+
+
+def parse(text: str, builder: Builder) -> None:
+    """Feed a JSON text to the builder. Raises SpecError for bad syntax."""
+    if not text.strip():
+        return
+    starts = [0, *(found.end() for found in re.finditer("\n", text))]
+
+    def mark(position: int) -> Mark:
+        line = bisect_right(starts, position)
+        return line, position - starts[line - 1] + 1
+
+    _check_depth(text, mark, builder)
+    try:
+        json.loads(text, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise builder.refuse(mark(min(error.pos, len(text))), f"not valid JSON: {error.msg}") from None
+    except ValueError as error:
+        raise builder.refuse((1, 1), f"not valid JSON: {error}") from None
+    for token in _TOKEN.finditer(text):
+        bracket, quoted, bare = token.groups()
+        at = mark(token.start(token.lastindex or 0))
+        if quoted is not None:
+            builder.scalar(json.loads(quoted), at)
+        elif bare is not None:
+            builder.scalar(resolve(bare), at)
+        elif bracket in "{[":
+            builder.open(at, mapping=bracket == "{")
+        else:
+            builder.close()
+
+
+def _check_depth(text: str, mark: Callable[[int], Mark], builder: Builder) -> None:
+    """The standard library's parser recurses: stop before it does."""
+    depth = 0
+    for found in _BRACKET.finditer(text):
+        depth += 1 if found[1] else -1 if found[2] else 0
+        if depth > MAX_DEPTH:
+            raise builder.refuse(mark(found.start()), f"nested more than {MAX_DEPTH} levels deep")
+
+
+def _refuse_constant(name: str) -> object:
+    raise ValueError(f"{name} is not a JSON value")

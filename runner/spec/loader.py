@@ -1,0 +1,111 @@
+"""A file -> a checked `Pipeline`."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from runner.errors import Problem, SpecError
+from runner.spec import wording
+from runner.spec.checks import examine
+from runner.spec.document import Place, absolute, read
+from runner.spec.draft import Draft
+from runner.spec.models import Pipeline, PipelineSpec
+from runner.spec.origin import Origin
+
+_ROUNDS = 5
+"""Faults can hide behind faults: a part that is left out may uncover the next. Deeper than this nobody needs."""
+
+
+def load(path: Path, specs: Path | None = None) -> Pipeline:
+    """Read a pipeline file, or a DAG file with its `specs` (a file or a directory), and check all of it.
+
+    Raises SpecError with every problem that could be found; host files that the pipeline needs are looked at, an
+    engine is not.
+    """
+    document = read(path)
+    if not isinstance(document.data, dict):
+        raise SpecError([document.problem((), "expected a mapping with the key 'steps' at the top of the file")])
+    if document.data.keys() & {"nodes", "edges", "dag"}:
+        from runner.spec.dagfile import assemble
+
+        data, origin = assemble(document, absolute(path).parent, specs)
+    else:
+        if specs is not None:
+            message = "is a pipeline file, which takes no specs; they belong to DAG files"
+            raise SpecError([document.problem((), message)], remedy="Leave the specs out.")
+        data, origin = document.data, document
+    spec = check({"name": path.stem, **_present(data)}, absolute(path).parent, origin)
+    return Pipeline(file=absolute(path), spec=spec, source_text=document.text)
+
+
+def check(data: dict[str, Any], root: Path, origin: Origin) -> PipelineSpec:
+    """The pipeline that `data` (as of a `Document`) describes. Raises SpecError with all problems."""
+    try:
+        draft, problems = Draft(PipelineSpec.model_validate(data), root, origin), []
+    except ValidationError as error:
+        problems = wording.problems(error, origin)
+        found = _salvage(data, error)
+        if found is None:
+            raise _refusal(problems) from None
+        draft = Draft(found.spec, root, origin, found.damaged, found.lost, found.header_damaged)
+    problems += examine(draft)
+    if problems:
+        raise _refusal(problems)
+    return draft.spec
+
+
+def _present(data: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if value is not None}
+
+
+def _refusal(problems: list[Problem]) -> SpecError:
+    unique = dict.fromkeys(problems)
+    return SpecError(sorted(unique, key=lambda problem: (problem.file, problem.line, problem.column)))
+
+
+@dataclass(frozen=True)
+class _Salvaged:
+    spec: PipelineSpec
+    damaged: frozenset[str]
+    lost: frozenset[str]
+    header_damaged: bool
+
+
+def _salvage(data: dict[str, Any], error: ValidationError) -> _Salvaged | None:
+    """The pipeline without its faulty parts, so that the rest can be checked too; None when nothing is left of it."""
+    rest = copy.copy(data)
+    removed: set[Place] = set()
+    for _ in range(_ROUNDS):
+        for details in error.errors(include_url=False):
+            removed.add(_cut(rest, wording.place_of(details)))
+        if () in removed or ("steps",) in removed:
+            return None
+        try:
+            spec = PipelineSpec.model_validate(rest)
+        except ValidationError as next_error:
+            error = next_error
+            continue
+        lost = frozenset(str(place[1]) for place in removed if len(place) == 2)
+        damaged = frozenset(str(place[1]) for place in removed if len(place) > 2)
+        return _Salvaged(spec, damaged - lost, lost, any(place[0] != "steps" for place in removed))
+    return None
+
+
+def _cut(data: dict[str, Any], place: Place) -> Place:
+    """Take the value at `place` out of `data`, or the smallest mapping entry around it; returns what was taken out.
+
+    Mappings on the way are copied first: anchors may share them, and the document must stay as it was read.
+    """
+    for depth, part in enumerate(place):
+        value = data.get(str(part))
+        if depth == len(place) - 1 or not isinstance(value, dict) or place[depth + 1] not in value:
+            data.pop(str(part), None)
+            return place[: depth + 1]
+        data[str(part)] = value = copy.copy(value)
+        data = value
+    return ()

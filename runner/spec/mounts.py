@@ -1,0 +1,73 @@
+"""Where a processing step's data lies in its container, and which of those places would get in each other's way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runner.errors import Problem
+from runner.spec.document import Place
+from runner.spec.draft import Draft
+from runner.spec.models import StepSpec, StepType
+
+INPUT_ROOT = "/opt/ml/processing/input"
+OUTPUT_ROOT = "/opt/ml/processing/output"
+CODE = "/opt/ml/processing/input/code"
+"""Where ScriptProcessor puts the code."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """One directory; `place` is where the step's text says so."""
+
+    what: str
+    path: str
+    place: Place
+    is_output: bool = False
+
+
+def input_path(step: StepSpec, name: str) -> str:
+    """The container directory of an input of a step."""
+    if step.type is StepType.TRAINING:
+        return f"/opt/ml/input/data/{name}"
+    return step.inputs[name].path or f"{INPUT_ROOT}/{name}"
+
+
+def output_path(step: StepSpec, name: str) -> str:
+    """The container directory of an output of a step."""
+    if step.type is StepType.TRAINING:
+        return {"model": "/opt/ml/model", "output": "/opt/ml/output/data"}[name]
+    return step.outputs[name].path or f"{OUTPUT_ROOT}/{name}"
+
+
+def problems(draft: Draft) -> Iterator[Problem]:
+    """Two things on one path, or anything inside an output: it would be uploaded with it, or be hidden by it.
+
+    An input inside another input is allowed, as on SageMaker.
+    """
+    for name, step in draft.whole():
+        if step.type is StepType.TRAINING:
+            continue
+        mounts = _mounts(step)
+        for index, mount in enumerate(mounts):
+            for other in mounts[:index]:
+                message = _conflict(mount, other)
+                if message:
+                    yield draft.problem(name, mount.place, message)
+
+
+def _mounts(step: StepSpec) -> list[Mount]:
+    code = [Mount("the step's code", CODE, ())] if step.script is not None or step.source_dir is not None else []
+    inputs = [Mount(f"input '{name}'", input_path(step, name), ("inputs", name)) for name in step.inputs]
+    outputs = [Mount(f"output '{name}'", output_path(step, name), ("outputs", name), True) for name in step.outputs]
+    return [*code, *inputs, *outputs]
+
+
+def _conflict(mount: Mount, other: Mount) -> str:
+    if mount.path == other.path:
+        return f"its directory {mount.path} is also that of {other.what}"
+    if other.is_output and mount.path.startswith(f"{other.path}/"):
+        return f"its directory {mount.path} lies inside {other.what} ({other.path})"
+    if mount.is_output and other.path.startswith(f"{mount.path}/"):
+        return f"its directory {mount.path} holds {other.what} ({other.path})"
+    return ""
