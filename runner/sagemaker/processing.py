@@ -1,0 +1,120 @@
+"""A processing step as SageMaker runs it. Source: the developer guide's "Build your own processing container" pages
+and the SDK's `processing.py`.
+
+A script is what ScriptProcessor sends: the input `code` and an entrypoint that names it. A `source_dir` is the useful
+part of FrameworkProcessor: its contents lie in the code directory, which is also the working directory, so that
+sibling modules and relative paths work. What differs: SageMaker has `sourcedir.tar.gz` there too and starts
+`runproc.sh` from `/opt/ml/processing/input/entrypoint`, which installs `requirements.txt`; here nothing is installed.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+from runner.sagemaker import identity, paths
+from runner.sagemaker.job import ConfigFile, ContainerJob, InputMount, OutputMount
+from runner.sagemaker.request import Request
+
+_MAX_RUNTIME = 86400
+"""Seconds: what SageMaker takes when a request names no StoppingCondition."""
+
+
+def job(request: Request) -> ContainerJob:
+    spec = request.spec
+    entrypoint = spec.entrypoint or None
+    code = request.code(paths.PROCESSING_CODE)
+    if entrypoint is None and request.program is not None:
+        entrypoint = ("python3", f"{paths.PROCESSING_CODE}/{request.program}")
+    arguments = spec.args or None  # an empty list is not a request: Docker, too, takes the image's CMD then
+    inputs = tuple(
+        InputMount(name, wanted.path or f"{paths.PROCESSING_INPUT}/{name}", request.source(wanted))
+        for name, wanted in spec.inputs.items()
+    )
+    outputs = tuple(
+        OutputMount(name, wanted.path or f"{paths.PROCESSING_OUTPUT}/{name}", allow_empty=wanted.allow_empty)
+        for name, wanted in spec.outputs.items()
+    )
+    inputs = (*inputs, code) if code else inputs
+    return ContainerJob(
+        step=request.step,
+        step_type=spec.type.value,
+        image=request.image,
+        entrypoint=entrypoint,
+        arguments=arguments,
+        env=tuple(request.env.items()),
+        working_dir=paths.PROCESSING_CODE if spec.source_dir is not None else None,
+        inputs=inputs,
+        outputs=outputs,
+        config=(
+            _file("processingjobconfig.json", _job_config(request, entrypoint, arguments, inputs, outputs)),
+            _file("resourceconfig.json", {"current_host": identity.HOST, "hosts": [identity.HOST]}),
+        ),
+        exit_message=paths.MESSAGE,
+        limits=request.limits(),
+        network=spec.network.value,
+        hostname=identity.HOST,
+    )
+
+
+def _file(name: str, content: object) -> ConfigFile:
+    return ConfigFile(f"{paths.CONFIG}/{name}", json.dumps(content, indent=2))
+
+
+def _job_config(
+    request: Request,
+    entrypoint: tuple[str, ...] | None,
+    arguments: tuple[str, ...] | None,
+    inputs: tuple[InputMount, ...],
+    outputs: tuple[OutputMount, ...],
+) -> dict[str, object]:
+    timeout = request.spec.timeout
+    return {
+        "ProcessingJobArn": identity.arn("processing-job", request.job_name),
+        "ProcessingJobName": request.job_name,
+        "AppSpecification": {
+            "ImageUri": request.uri,
+            "ContainerEntrypoint": list(entrypoint) if entrypoint else None,
+            "ContainerArguments": list(arguments) if arguments else None,
+        },
+        "Environment": request.env,
+        "ProcessingInputs": [_input(request, mount) for mount in inputs],
+        "ProcessingOutputConfig": {"Outputs": [_output(request, mount) for mount in outputs], "KmsKeyId": None},
+        "ProcessingResources": {
+            "ClusterConfig": {
+                "InstanceCount": 1,
+                "InstanceType": identity.INSTANCE_TYPE,
+                "VolumeSizeInGB": 30,
+                "VolumeKmsKeyId": None,
+            }
+        },
+        "RoleArn": identity.ROLE_ARN,
+        "StoppingCondition": {"MaxRuntimeInSeconds": _MAX_RUNTIME if timeout is None else max(1, math.ceil(timeout))},
+    }
+
+
+def _input(request: Request, mount: InputMount) -> dict[str, object]:
+    wanted = request.spec.inputs.get(mount.name)
+    if wanted is None:  # the code
+        uri = identity.s3_uri(request.pipeline, request.step, "input", mount.name, request.program or "")
+    else:
+        uri = request.s3_source(mount.name, wanted)
+    return {
+        "InputName": mount.name,
+        "S3Input": {
+            "LocalPath": mount.target,
+            "S3Uri": uri,
+            "S3DataDistributionType": "FullyReplicated",
+            "S3DataType": "S3Prefix",
+            "S3InputMode": "File",
+            "S3CompressionType": "None",
+            "S3DownloadMode": "StartOfJob",
+        },
+    }
+
+
+def _output(request: Request, mount: OutputMount) -> dict[str, object]:
+    return {
+        "OutputName": mount.name,
+        "S3Output": {"LocalPath": mount.target, "S3Uri": request.s3_output(mount.name), "S3UploadMode": "EndOfJob"},
+    }

@@ -1,0 +1,135 @@
+"""A training step as SageMaker runs it. Source: the developer guide's "How SageMaker runs your training image" pages;
+for scripts, the training toolkit that framework images carry (see `environment`).
+
+With a script the command is what the toolkit would start in the end, without the toolkit: `requirements.txt` is not
+installed here, and the image needs nothing but Python. Without one the image's own program gets `train`, as on
+SageMaker, and the toolkit in the image, if any, does the rest.
+"""
+
+from __future__ import annotations
+
+import json
+
+from runner.sagemaker import identity, paths
+from runner.sagemaker.environment import PREFIX, ScriptMode, platform_hyperparameters
+from runner.sagemaker.job import ConfigFile, ContainerJob, InputMount, OutputMount
+from runner.sagemaker.request import Request
+
+_GROUP = "homogeneousCluster"
+"""The one instance group of a job that declares none."""
+ARCHIVES = {"model": (paths.MODEL, "model.tar.gz"), "output": (paths.OUTPUT_DATA, "output.tar.gz")}
+"""The two outputs of every training job: directory and archive."""
+
+
+def job(request: Request) -> ContainerJob:
+    spec = request.spec
+    mode = _script_mode(request)
+    inputs = tuple(
+        InputMount(name, f"{paths.CHANNELS}/{name}", request.source(wanted)) for name, wanted in spec.inputs.items()
+    )
+    code = request.code(paths.TRAINING_CODE)
+    entrypoint, arguments = _command(request, mode)
+    return ContainerJob(
+        step=request.step,
+        step_type=spec.type.value,
+        image=request.image,
+        entrypoint=entrypoint,
+        arguments=arguments,
+        env=tuple(_env(request, mode).items()),
+        working_dir=paths.TRAINING_CODE if mode else None,
+        inputs=(*inputs, code) if code else inputs,
+        outputs=_outputs(request),
+        config=(
+            _file("hyperparameters.json", mode.hyperparameters if mode else spec.hyperparameters),
+            _file("inputdataconfig.json", _input_data_config(request)),
+            _file("resourceconfig.json", _resource_config()),
+        ),
+        exit_message=paths.FAILURE,
+        limits=request.limits(),
+        network=spec.network.value,
+        hostname=identity.HOST,
+    )
+
+
+def _command(request: Request, mode: ScriptMode | None) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
+    spec = request.spec
+    if mode is not None:
+        return ("python3", mode.program), mode.arguments() or None
+    if spec.entrypoint:
+        return spec.entrypoint, spec.args or None
+    return None, spec.args or ("train",)
+
+
+def _script_mode(request: Request) -> ScriptMode | None:
+    """None: the image's own program, or an explicit entrypoint, runs."""
+    program = request.program
+    if program is None or request.spec.entrypoint:
+        return None
+    cpus = request.spec.resources.cpus
+    return ScriptMode(
+        hyperparameters=_hyperparameters(request, program),
+        inputs=_input_data_config(request),
+        resources=_resource_config(),
+        program=program,
+        job_name=request.job_name,
+        # The toolkit counts the machine's. The same spec must give the same job on every machine, so: the whole CPUs
+        # that the step declares, and 1 when it declares none or less.
+        cpus=max(1, int(cpus or 1)),
+        framework_module=request.env.get("SAGEMAKER_TRAINING_MODULE"),
+    )
+
+
+def _hyperparameters(request: Request, program: str) -> dict[str, str]:
+    # On SageMaker, too, SM_MODULE_DIR is where the code came from, not where it lies.
+    submitted = identity.s3_uri(request.pipeline, request.step, "source", "sourcedir.tar.gz")
+    return {
+        f"{PREFIX}container_log_level": "20",
+        **request.spec.hyperparameters,
+        **platform_hyperparameters(program, request.job_name, submitted),
+    }
+
+
+def _env(request: Request, mode: ScriptMode | None) -> dict[str, str]:
+    """The request's first; the platform and then the toolkit write theirs over it."""
+    return {
+        **request.env,
+        "TRAINING_JOB_NAME": request.job_name,
+        "TRAINING_JOB_ARN": identity.arn("training-job", request.job_name),
+        **(mode.variables() if mode else {}),
+    }
+
+
+def _outputs(request: Request) -> tuple[OutputMount, ...]:
+    """Always both; a step may declare them, to allow an empty model or to give one of them another name."""
+    mounts = []
+    for name, (target, archive) in ARCHIVES.items():
+        declared = [
+            (wanted_name, wanted)
+            for wanted_name, wanted in request.spec.outputs.items()
+            if (wanted.path or ARCHIVES.get(wanted_name, ("", ""))[0]) == target
+        ]
+        own_name, wanted = declared[0] if declared else (name, None)
+        allow_empty = name == "output" or (wanted is not None and wanted.allow_empty)
+        mounts.append(OutputMount(own_name, target, allow_empty=allow_empty, archive=archive))
+    return tuple(mounts)
+
+
+def _file(name: str, content: object) -> ConfigFile:
+    return ConfigFile(f"{paths.TRAINING_CONFIG}/{name}", json.dumps(content, indent=2))
+
+
+def _input_data_config(request: Request) -> dict[str, dict[str, str]]:
+    channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
+    return {name: dict(channel) for name in request.spec.inputs}
+
+
+def _resource_config() -> dict[str, object]:
+    group = {"instance_group_name": _GROUP, "instance_type": identity.INSTANCE_TYPE, "hosts": [identity.HOST]}
+    return {
+        "current_host": identity.HOST,
+        "current_instance_type": identity.INSTANCE_TYPE,
+        "current_group_name": _GROUP,
+        "hosts": [identity.HOST],
+        "instance_groups": [group],
+        "network_interface_name": "eth0",
+    }
