@@ -51,9 +51,7 @@ def examine(runs_dir: Path) -> Iterator[Check]:
         info = connected.info()
     except EnvironmentFault as error:
         yield Check("engine", Status.FAILED, error.message, error.remedy)
-        yield from (
-            Check(name, Status.SKIPPED, "no engine answers") for name in ("memory", "images", "leftovers")
-        )
+        yield from (Check(name, Status.SKIPPED, "no engine answers") for name in ("memory", "images", "leftovers"))
     else:
         try:
             yield _engine(info)
@@ -77,7 +75,7 @@ def _engine(info: EngineInfo) -> Check:
         f"{info.name} {info.version}, API {info.api_version}, {info.os}/{info.architecture}, "
         f"context {info.context or 'default'}, {info.endpoint}" + (", rootless" if info.rootless else "")
     )
-    if info.os != "linux":
+    if "windows" in info.os.lower():
         cure = "switch the engine to Linux containers: SageMaker's images are Linux images"
         return Check("engine", Status.FAILED, found, cure)
     return Check("engine", Status.OK, found)

@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from runner.cli.output import say
 from runner.cli.table import HELP_NAMES
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -23,11 +24,34 @@ class Invocation:
     runs_dir: Path | None = None
 
 
-def command(example: str, **attributes: Any) -> Callable[[Callable[..., Any]], click.Command]:
-    """A click command whose help ends with an example; `example` has one command line per line."""
+CONTEXT: dict[str, Any] = {"help_option_names": list(HELP_NAMES), "max_content_width": 110}
+
+
+class PatientHelp(click.Command):
+    """Shows its help also to a reader who leaves early (`--help | head -1`)."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        option = super().get_help_option(ctx)
+        if option is not None:
+            option.callback = _show_help
+        return option
+
+
+def _show_help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        say(ctx.get_help())
+        ctx.exit()
+
+
+def with_example(example: str) -> dict[str, Any]:
+    """The attributes of a click command whose help ends with an example, one command line per line."""
     lines = "\n".join(f"  {line}" for line in example.strip().splitlines())
-    settings = {"help_option_names": list(HELP_NAMES), "max_content_width": 110}
-    return click.command(epilog=f"\b\nExample:\n{lines}", context_settings=settings, **attributes)
+    return {"cls": PatientHelp, "context_settings": CONTEXT, "epilog": f"\b\nExample:\n{lines}"}
+
+
+def command(example: str) -> Callable[[Callable[..., Any]], click.Command]:
+    """A command of the program, named as its function."""
+    return click.command(**with_example(example))
 
 
 def _remember_runs_dir(ctx: click.Context, _: click.Parameter, value: Path) -> Path:
@@ -66,6 +90,16 @@ specs_option: Decorator = click.option(
     metavar="PATH",
     help="Specs file or directory that belongs to a DAG file ({nodes, edges}).",
 )
+
+
+def complete_runs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+    from runner.pipeline.store import list_runs
+
+    names = [record.run_id for record in list_runs(ctx.params.get("runs_dir") or Path("runs"))]
+    return [name for name in ("latest", *names) if name.startswith(incomplete)]
+
+
+run_argument: Decorator = click.argument("run", default="latest", shell_complete=complete_runs)
 
 file_argument: Decorator = click.argument("file", type=click.Path(path_type=Path))
 

@@ -22,23 +22,25 @@ def note(text: str) -> None:
 
 
 def say_json(document: object) -> None:
-    """Write the one JSON document that `--json` promises. Keys keep their order; text stays readable."""
-    import json
+    """Write the one JSON document that `--json` promises."""
+    from runner.report.document import dump
 
-    say(json.dumps(document, indent=2, ensure_ascii=False))
+    say(dump(document))
 
 
-def say_bytes(data: bytes) -> None:
-    """Write bytes to stdout unchanged."""
-    binary = getattr(sys.stdout, "buffer", None)
-    if binary is None:  # a text-only stand-in, as in a notebook
-        say(data.decode("utf-8", "backslashreplace"), end="")
-        return
+def say_bytes(data: bytes, descriptor: int = 1) -> None:
+    """Write bytes unchanged to stdout, or to stderr (2)."""
+    stream = sys.stdout if descriptor == 1 else sys.stderr
+    binary = getattr(stream, "buffer", None)
     try:
-        binary.write(data)
-        binary.flush()
+        if binary is None:  # a text-only stand-in, as in a notebook
+            stream.write(data.decode("utf-8", "backslashreplace"))
+        else:
+            stream.flush()
+            binary.write(data)
+            binary.flush()
     except BrokenPipeError:
-        mute(1)
+        mute(descriptor)
 
 
 class Patient:

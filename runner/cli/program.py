@@ -12,14 +12,13 @@ import click
 
 from runner import __version__
 from runner.cli.main import COMPLETE_VARIABLE
-from runner.cli.options import Invocation
+from runner.cli.options import CONTEXT, Invocation, PatientHelp
 from runner.cli.table import COMMANDS, FILE_SUFFIXES, HELP_NAMES, VERSION_NAME, overview
 
 NAME = "run-pipeline"
-CONTEXT = {"help_option_names": list(HELP_NAMES), "max_content_width": 110}
 
 
-class LazyGroup(click.Group):
+class LazyGroup(PatientHelp, click.Group):
     """A group whose commands are named in a table and imported when asked for."""
 
     def __init__(self, table: dict[str, tuple[str, str]], **attributes: Any) -> None:

@@ -64,7 +64,7 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
     document = io.StringIO()  # written to stdout at the end, so that there is never more than one
     with open_engine() as engine:
         sweep(engine, quiet=display.verbosity < 0)
-        provide_images([job.image for job in plan.jobs], quiet=display.verbosity < 0)
+        provide_images(engine, [step.job.image for step in plan.steps], quiet=display.verbosity < 0)
         with closing(reporters(display, document)) as told:
             finished = _execute(plan, engine, pace, told, interrupts)
     if display.as_json:
@@ -72,9 +72,7 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
     return finished.exit_code
 
 
-def _execute(
-    plan: Plan, engine: Engine, pace: Pace, told: Sequence[Reporter], interrupts: Interrupts
-) -> RunFinished:
+def _execute(plan: Plan, engine: Engine, pace: Pace, told: Sequence[Reporter], interrupts: Interrupts) -> RunFinished:
     from runner.pipeline.execute import Run
 
     run = Run(plan, engine, runs_dir=pace.runs_dir, jobs=pace.jobs, keep_going=pace.keep_going, reporters=told)
@@ -134,12 +132,16 @@ def sweep(engine: Engine, *, quiet: bool = False) -> None:
         note(f"the engine would not remove {names}; see `run-pipeline clean`")
 
 
-def provide_images(references: Sequence[str], *, quiet: bool = False) -> None:
-    """Build the catalogue's images that are missing; their progress goes to stderr. Raises ImageUnavailable."""
+def provide_images(engine: Engine, references: Sequence[str], *, quiet: bool = False) -> None:
+    """Build or pull what is missing on the engine; the progress goes to stderr. Raises ImageUnavailable."""
     from runner.engine import images
+    from runner.errors import ImageUnavailable
 
     for reference in dict.fromkeys(references):
-        images.ensure(reference, _no_log if quiet else note)
+        try:
+            engine.image(reference)
+        except ImageUnavailable:
+            images.ensure(reference, _no_log if quiet else note)
 
 
 def _no_log(_: str) -> None:

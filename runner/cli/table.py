@@ -25,9 +25,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
 }
 """Section -> command -> (`module:attribute` below `runner.cli`, summary). The order is the order of the help."""
 
-COMMANDS: dict[str, tuple[str, str]] = {
-    name: entry for section in SECTIONS.values() for name, entry in section.items()
-}
+COMMANDS: dict[str, tuple[str, str]] = {name: entry for section in SECTIONS.values() for name, entry in section.items()}
 
 FILE_SUFFIXES = (".yaml", ".yml", ".json")
 """A first argument that ends so is a pipeline file, also when it does not exist: the error is then about the file."""

@@ -11,7 +11,7 @@ import pytest
 
 from runner import errors
 from runner.cli import program as program_module
-from runner.cli.failure import asks_for_json, explain
+from runner.cli.failure import as_known, asks_for_json
 from runner.cli.main import entry
 from runner.cli.options import command, json_option, runs_dir_option
 
@@ -149,4 +149,4 @@ def test_json_is_not_read_behind_a_double_dash() -> None:
 
 
 def test_an_internal_error_of_our_own_saves_a_traceback_as_well(tmp_path: Path) -> None:
-    assert str(tmp_path) in explain(errors.InternalError("impossible"), tmp_path).remedy
+    assert str(tmp_path) in as_known(errors.InternalError("impossible"), tmp_path).remedy
