@@ -9,12 +9,13 @@ import os
 import shlex
 from pathlib import Path
 
+from runner.data.files import printable
 from runner.engine.base import Verdict
 from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import RunLayout
 from runner.report.style import PLAIN, Style, outcome
 from runner.report.tail import LINES, Excerpt, excerpts
-from runner.report.text import clean, count, listed, one_line, seconds
+from runner.report.text import clean, count, listed, one_line, seconds, size
 
 INDENT = "  "
 
@@ -112,16 +113,16 @@ def _next(result: StepResult, run_dir: Path) -> list[tuple[str, str]]:
 def command(name: str, run_dir: Path, *arguments: str) -> str:
     """A command to copy and paste; names the directory of runs when it is not `runs` here."""
     words = ["run-pipeline", name, *arguments]
-    if run_dir.parent.absolute() != Path.cwd() / "runs":
+    if run_dir.parent.resolve() != Path("runs").resolve():
         words += ["--runs-dir", shown_path(run_dir.parent)]
     return shlex.join(words)
 
 
 def shown_path(path: Path) -> str:
-    """Relative to the working directory when it lies below it, else absolute."""
+    """Relative to the working directory when it lies below it, else absolute; on one line."""
     here = Path.cwd()
     absolute = path.absolute()
-    return str(absolute.relative_to(here)) if absolute.is_relative_to(here) else str(absolute)
+    return printable(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
 
 
 def _holds_something(directory: Path) -> bool:
@@ -131,8 +132,6 @@ def _holds_something(directory: Path) -> bool:
 
 def published(result: StepResult) -> str:
     """`14 files, 1.2 MiB` over all outputs of a step; empty when it published none."""
-    from runner.report.text import size
-
     facts = result.outputs.values()
     files = sum(_number(fact.get("files")) for fact in facts)
     return f"{count(files, 'file')}, {size(sum(_number(fact.get('bytes')) for fact in facts))}" if files else ""

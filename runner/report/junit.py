@@ -6,12 +6,11 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
+from runner.data.files import write_atomic
 from runner.engine.base import Verdict
 from runner.errors import WorkspaceError
 from runner.pipeline.events import Event, RunFinished, RunStarted, StepFinished, StepResult, StepStarted, StepState
@@ -61,7 +60,7 @@ class JUnitFile:
         seconds = self._finished.seconds if self._finished else sum(result.seconds for result in results)
         text = document(self._started, results, seconds)
         try:
-            write_atomically(self.path, text)
+            _write(self.path, text)
         except OSError as error:
             raise _unwritable(self.path, error) from error
         self._written = True
@@ -161,28 +160,12 @@ def _legal(text: str) -> str:
     return _ILLEGAL.sub("", text)
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def _write(path: Path, data: bytes) -> None:
     """Readers see the old file or the new one, never a part. A device or pipe is written as it is. Raises OSError."""
     if path.exists() and not path.is_file():
         path.write_bytes(data)
-        return
-    target = path.resolve()  # a link stays a link
-    handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-        temporary.chmod(0o666 & ~_umask())
-        temporary.replace(target)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
+    else:
+        write_atomic(path.resolve(), data)  # a link stays a link
 
 
 def _unwritable(path: Path, error: OSError) -> WorkspaceError:

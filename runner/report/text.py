@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -38,6 +39,19 @@ def clean_keep_colour(text: str) -> str:
 def one_line(text: str) -> str:
     """`text`, cleaned, on one line."""
     return " ".join(clean(text).split())
+
+
+def quoted(text: str) -> str:
+    """`text` as one word for bash, on one line: plain where it can be, else in quotes, else as `$'...'`."""
+    if text.isprintable():
+        return shlex.quote(text)
+    named = {"\\": "\\\\", "'": "\\'", "\n": "\\n", "\t": "\\t", "\r": "\\r"}
+    return "$'" + "".join(named.get(c) or (c if c.isprintable() else _escaped(c)) for c in text) + "'"
+
+
+def _escaped(character: str) -> str:
+    # Bytes, not code points: `\\u` in bash depends on the locale.
+    return "".join(f"\\x{byte:02x}" for byte in character.encode("utf-8", "surrogateescape"))
 
 
 def width(text: str) -> int:
