@@ -1,4 +1,7 @@
-"""Where SageMaker puts things in a container. Source: the AWS developer guide, processing and training containers."""
+"""Where SageMaker puts things in a container. Source: the AWS developer guide, processing and training containers.
+
+The directories of inputs, outputs and a processing step's code stand in `runner.spec.mounts`, where they are checked.
+"""
 
 from __future__ import annotations
 
@@ -9,12 +12,6 @@ MESSAGE = f"{OUTPUT}/message"
 """Its first 1 KB becomes a processing job's ExitMessage."""
 FAILURE = f"{OUTPUT}/failure"
 """Its first 1024 characters become a training job's FailureReason."""
-
-PROCESSING = "/opt/ml/processing"
-"""Every LocalPath of a processing job begins with it."""
-PROCESSING_INPUT = f"{PROCESSING}/input"
-PROCESSING_OUTPUT = f"{PROCESSING}/output"
-PROCESSING_CODE = f"{PROCESSING_INPUT}/code"
 
 TRAINING_INPUT = "/opt/ml/input"
 TRAINING_CONFIG = f"{TRAINING_INPUT}/config"

@@ -15,6 +15,7 @@ import math
 from runner.sagemaker import identity, paths
 from runner.sagemaker.job import ConfigFile, ContainerJob, InputMount, OutputMount
 from runner.sagemaker.request import Request
+from runner.spec.mounts import CODE, output_path
 
 _MAX_RUNTIME = 86400
 """Seconds: what SageMaker takes when a request names no StoppingCondition."""
@@ -23,19 +24,14 @@ _MAX_RUNTIME = 86400
 def job(request: Request) -> ContainerJob:
     spec = request.spec
     entrypoint = spec.entrypoint or None
-    code = request.code(paths.PROCESSING_CODE)
     if entrypoint is None and request.program is not None:
-        entrypoint = ("python3", f"{paths.PROCESSING_CODE}/{request.program}")
+        entrypoint = ("python3", f"{CODE}/{request.program}")
     arguments = spec.args or None  # an empty list is not a request: Docker, too, takes the image's CMD then
-    inputs = tuple(
-        InputMount(name, wanted.path or f"{paths.PROCESSING_INPUT}/{name}", request.source(wanted))
-        for name, wanted in spec.inputs.items()
-    )
+    inputs = request.inputs(CODE)
     outputs = tuple(
-        OutputMount(name, wanted.path or f"{paths.PROCESSING_OUTPUT}/{name}", allow_empty=wanted.allow_empty)
+        OutputMount(name, output_path(spec, name), allow_empty=wanted.allow_empty)
         for name, wanted in spec.outputs.items()
     )
-    inputs = (*inputs, code) if code else inputs
     return ContainerJob(
         step=request.step,
         step_type=spec.type.value,
@@ -43,7 +39,7 @@ def job(request: Request) -> ContainerJob:
         entrypoint=entrypoint,
         arguments=arguments,
         env=tuple(request.env.items()),
-        working_dir=paths.PROCESSING_CODE if spec.source_dir is not None else None,
+        working_dir=CODE if spec.source_dir is not None else None,
         inputs=inputs,
         outputs=outputs,
         config=(
@@ -94,16 +90,11 @@ def _job_config(
 
 
 def _input(request: Request, mount: InputMount) -> dict[str, object]:
-    wanted = request.spec.inputs.get(mount.name)
-    if wanted is None:  # the code
-        uri = identity.s3_uri(request.pipeline, request.step, "input", mount.name, request.program or "")
-    else:
-        uri = request.s3_source(mount.name, wanted)
     return {
         "InputName": mount.name,
         "S3Input": {
             "LocalPath": mount.target,
-            "S3Uri": uri,
+            "S3Uri": request.input_uri(mount.name),
             "S3DataDistributionType": "FullyReplicated",
             "S3DataType": "S3Prefix",
             "S3InputMode": "File",
@@ -116,5 +107,5 @@ def _input(request: Request, mount: InputMount) -> dict[str, object]:
 def _output(request: Request, mount: OutputMount) -> dict[str, object]:
     return {
         "OutputName": mount.name,
-        "S3Output": {"LocalPath": mount.target, "S3Uri": request.s3_output(mount.name), "S3UploadMode": "EndOfJob"},
+        "S3Output": {"LocalPath": mount.target, "S3Uri": request.output_uri(mount.name), "S3UploadMode": "EndOfJob"},
     }

@@ -2,45 +2,61 @@
 
 from __future__ import annotations
 
-import os
-import posixpath
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from runner.errors import InternalError, Problem, SpecError
 from runner.sagemaker import identity
 from runner.sagemaker.job import CodeFile, CodeTree, HostData, InputMount, Limits, Source, StepData
+from runner.spec.links import split_from
+from runner.spec.models import InputSpec, Pipeline, StepSpec
+from runner.spec.mounts import input_path
 from runner.spec.units import size
 
-if TYPE_CHECKING:
-    from runner.spec.models import InputSpec, Pipeline, StepSpec
+CODE = "code"
+"""Name of the input that holds the script, as ScriptProcessor calls it."""
 
 
 @dataclass(frozen=True)
 class Request:
-    pipeline: str
+    pipeline: Pipeline
     step: str
-    spec: StepSpec
-    file: Path
-    """The pipeline file; relative host paths start from its directory."""
-    uri: str
-    """The image as the user named it."""
-    image: str
-    """The image after the `images:` mapping."""
-    env: dict[str, str]
-    """The pipeline's overlaid by the step's: the request's `Environment`."""
+
+    @property
+    def spec(self) -> StepSpec:
+        return self.pipeline.spec.steps[self.step]
 
     @property
     def job_name(self) -> str:
-        return identity.job_name(self.pipeline, self.step)
+        return identity.job_name(self.pipeline.spec.name, self.step)
 
-    def host_path(self, *parts: str) -> str:
-        """Absolute; `..` is resolved in the text alone, since a pure function cannot look at links."""
-        return os.path.normpath(os.path.join(self.file.parent, *parts))  # noqa: PTH118
+    @property
+    def uri(self) -> str:
+        """The image as the user named it. Raises SpecError when nothing names one."""
+        uri = self.spec.image or self.pipeline.spec.image
+        if uri is None:
+            remedy = "Add `image: python` to the step or at the top of the file."
+            raise self.refusal("image", "no image: neither the step nor the pipeline names one", remedy)
+        return uri
 
-    def problem(self, path: str, message: str) -> Problem:
-        return Problem(str(self.file), 0, 0, f"steps.{self.step}.{path}", message)
+    @property
+    def image(self) -> str:
+        """The image after the `images:` mapping."""
+        return self.pipeline.spec.images.get(self.uri, self.uri)
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The request's `Environment`: the pipeline's, overlaid by the step's."""
+        return {**self.pipeline.spec.env, **self.spec.env}
+
+    @property
+    def program(self) -> str | None:
+        """The script's path below the code directory: its name, or its place in `source_dir`."""
+        script = self.pipeline.script(self.spec)
+        if script is None:
+            return None
+        if self.spec.source_dir is None:
+            return script.name
+        return script.relative_to(self.pipeline.host(self.spec.source_dir)).as_posix()
 
     def limits(self) -> Limits:
         wanted = self.spec.resources
@@ -53,59 +69,52 @@ class Request:
             grace=self.spec.stop_grace,
         )
 
-    def source(self, wanted: InputSpec) -> Source:
+    def inputs(self, code_target: str) -> tuple[InputMount, ...]:
+        """The step's inputs in file order, then its code. Raises SpecError when an input takes the code's name."""
+        mounts = [
+            InputMount(name, input_path(self.spec, name), self._source(wanted))
+            for name, wanted in self.spec.inputs.items()
+        ]
+        code = self._code()
+        if code is not None:
+            if CODE in self.spec.inputs:
+                message = f"'{CODE}' is what SageMaker's SDK calls the input that holds the script"
+                raise self.refusal(f"inputs.{CODE}", message, "Give the input another name.")
+            mounts.append(InputMount(CODE, code_target, code))
+        return tuple(mounts)
+
+    def input_uri(self, name: str) -> str:
+        """Where an input would come from; a producer's output has the same URI on both ends of the edge."""
+        wanted = self.spec.inputs.get(name)
+        if wanted is not None and wanted.from_ is not None:
+            producer, output = split_from(wanted.from_)
+            return self._uri(producer, "output", output)
+        return self._uri(self.step, "input", name)
+
+    def output_uri(self, name: str) -> str:
+        return self._uri(self.step, "output", name)
+
+    def source_uri(self) -> str:
+        """Where the SDK would have put the archive of a training script's code."""
+        return self._uri(self.step, "source", "sourcedir.tar.gz")
+
+    def refusal(self, path: str, message: str, remedy: str) -> SpecError:
+        """An error about this step; a request does not know the lines of its file."""
+        return SpecError([Problem(str(self.pipeline.file), 0, 0, f"steps.{self.step}.{path}", message)], remedy=remedy)
+
+    def _uri(self, *parts: str) -> str:
+        return identity.s3_uri(self.pipeline.spec.name, *parts)
+
+    def _source(self, wanted: InputSpec) -> Source:
         if wanted.from_ is not None:
-            step, _, output = wanted.from_.rpartition(".")
-            return StepData(step, output)
+            return StepData(*split_from(wanted.from_))
         if wanted.source is None:
             raise InternalError(f"an input of step {self.step!r} has neither `source` nor `from`, and was let through")
-        return HostData(self.host_path(wanted.source))
+        return HostData(str(self.pipeline.host(wanted.source)))
 
-    def s3_source(self, name: str, wanted: InputSpec) -> str:
-        """A producer's output has the same URI on both ends of the edge."""
-        source = self.source(wanted)
-        if isinstance(source, StepData):
-            return identity.s3_uri(self.pipeline, source.step, "output", source.output)
-        return identity.s3_uri(self.pipeline, self.step, "input", name)
-
-    def s3_output(self, name: str) -> str:
-        return identity.s3_uri(self.pipeline, self.step, "output", name)
-
-    def code(self, target: str) -> InputMount | None:
-        """The script alone, or the whole source directory; None when the image brings its own code."""
+    def _code(self) -> Source | None:
+        """The whole source directory, or the script alone; None when the image brings its own program."""
         if self.spec.source_dir is not None:
-            return InputMount("code", target, CodeTree(self.host_path(self.spec.source_dir)))
-        if self.spec.script is not None:
-            return InputMount("code", target, CodeFile(self.host_path(self.spec.script)))
-        return None
-
-    @property
-    def training(self) -> bool:
-        return self.spec.type.value == "training"
-
-    @property
-    def program(self) -> str | None:
-        """The script's path below the code directory: its name, or the path in `source_dir`."""
-        script = self.spec.script
-        if script is None:
-            return None
-        return posixpath.normpath(script) if self.spec.source_dir is not None else posixpath.basename(script)
-
-
-def request_of(pipeline: Pipeline, step: str) -> Request:
-    """Raises KeyError for an unknown step and SpecError when no image is named."""
-    spec = pipeline.spec.steps[step]
-    uri = spec.image or pipeline.spec.image
-    if uri is None:
-        message = "no image: neither the step nor the pipeline names one"
-        problem = Problem(str(pipeline.file), 0, 0, f"steps.{step}.image", message)
-        raise SpecError([problem], remedy="Add `image: python` to the step or at the top of the file.")
-    return Request(
-        pipeline=pipeline.spec.name,
-        step=step,
-        spec=spec,
-        file=pipeline.file,
-        uri=uri,
-        image=pipeline.spec.images.get(uri, uri),
-        env={**pipeline.spec.env, **spec.env},
-    )
+            return CodeTree(str(self.pipeline.host(self.spec.source_dir)))
+        script = self.pipeline.script(self.spec)
+        return None if script is None else CodeFile(str(script))

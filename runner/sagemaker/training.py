@@ -12,22 +12,17 @@ import json
 
 from runner.sagemaker import identity, paths
 from runner.sagemaker.environment import PREFIX, ScriptMode, platform_hyperparameters
-from runner.sagemaker.job import ConfigFile, ContainerJob, InputMount, OutputMount
+from runner.sagemaker.job import ConfigFile, ContainerJob, OutputMount
 from runner.sagemaker.request import Request
+from runner.spec.mounts import output_path
 
 _GROUP = "homogeneousCluster"
 """The one instance group of a job that declares none."""
-ARCHIVES = {"model": (paths.MODEL, "model.tar.gz"), "output": (paths.OUTPUT_DATA, "output.tar.gz")}
-"""The two outputs of every training job: directory and archive."""
 
 
 def job(request: Request) -> ContainerJob:
     spec = request.spec
     mode = _script_mode(request)
-    inputs = tuple(
-        InputMount(name, f"{paths.CHANNELS}/{name}", request.source(wanted)) for name, wanted in spec.inputs.items()
-    )
-    code = request.code(paths.TRAINING_CODE)
     entrypoint, arguments = _command(request, mode)
     return ContainerJob(
         step=request.step,
@@ -37,7 +32,7 @@ def job(request: Request) -> ContainerJob:
         arguments=arguments,
         env=tuple(_env(request, mode).items()),
         working_dir=paths.TRAINING_CODE if mode else None,
-        inputs=(*inputs, code) if code else inputs,
+        inputs=request.inputs(paths.TRAINING_CODE),
         outputs=_outputs(request),
         config=(
             _file("hyperparameters.json", mode.hyperparameters if mode else spec.hyperparameters),
@@ -81,11 +76,10 @@ def _script_mode(request: Request) -> ScriptMode | None:
 
 def _hyperparameters(request: Request, program: str) -> dict[str, str]:
     # On SageMaker, too, SM_MODULE_DIR is where the code came from, not where it lies.
-    submitted = identity.s3_uri(request.pipeline, request.step, "source", "sourcedir.tar.gz")
     return {
         f"{PREFIX}container_log_level": "20",
         **request.spec.hyperparameters,
-        **platform_hyperparameters(program, request.job_name, submitted),
+        **platform_hyperparameters(program, request.job_name, request.source_uri()),
     }
 
 
@@ -100,18 +94,13 @@ def _env(request: Request, mode: ScriptMode | None) -> dict[str, str]:
 
 
 def _outputs(request: Request) -> tuple[OutputMount, ...]:
-    """Always both; a step may declare them, to allow an empty model or to give one of them another name."""
-    mounts = []
-    for name, (target, archive) in ARCHIVES.items():
-        declared = [
-            (wanted_name, wanted)
-            for wanted_name, wanted in request.spec.outputs.items()
-            if (wanted.path or ARCHIVES.get(wanted_name, ("", ""))[0]) == target
-        ]
-        own_name, wanted = declared[0] if declared else (name, None)
-        allow_empty = name == "output" or (wanted is not None and wanted.allow_empty)
-        mounts.append(OutputMount(own_name, target, allow_empty=allow_empty, archive=archive))
-    return tuple(mounts)
+    """Always both. A model is expected, other artifacts are not; a step may allow an empty model."""
+    declared = request.spec.outputs
+    allowed = {"output", *(name for name, wanted in declared.items() if wanted.allow_empty)}
+    return tuple(
+        OutputMount(name, output_path(request.spec, name), allow_empty=name in allowed, archive=f"{name}.tar.gz")
+        for name in request.spec.output_names
+    )
 
 
 def _file(name: str, content: object) -> ConfigFile:

@@ -1,0 +1,19 @@
+"""A step of a pipeline -> the one container that SageMaker would start for it."""
+
+from __future__ import annotations
+
+from runner.sagemaker import processing, training
+from runner.sagemaker.job import ContainerJob
+from runner.sagemaker.request import Request
+from runner.spec.models import Pipeline, StepType
+
+
+def translate(pipeline: Pipeline, step: str) -> ContainerJob:
+    """The job of one step of a checked pipeline: pure, no I/O, and the same spec in the same place gives the same job.
+
+    What SageMaker would refuse was refused when the file was loaded (`runner.spec.rules` and `mounts`, which know the
+    lines). Raises KeyError when the pipeline has no such step, and SpecError without a line for what no single check
+    of the spec sees: no image, or an input that takes the name of the code.
+    """
+    request = Request(pipeline, step)
+    return training.job(request) if request.spec.type is StepType.TRAINING else processing.job(request)
