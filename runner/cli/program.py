@@ -44,8 +44,20 @@ class Program(LazyGroup):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if args and args[0].startswith("-") and args[0] not in (*HELP_NAMES, VERSION_NAME):
+            self._refuse_late_command(ctx, args)
             args = ["run", *args]  # `run-pipeline -j 4 FILE`
         return super().parse_args(ctx, args)
+
+    def _refuse_late_command(self, ctx: click.Context, args: list[str]) -> None:
+        """`run-pipeline --json plan FILE`: say where the option belongs, instead of running a file called `plan`."""
+        run = self.get_command(ctx, "run")
+        flags = (
+            {name for param in run.params if getattr(param, "is_flag", False) for name in param.opts} if run else set()
+        )
+        word = next((argument for argument in args if argument not in flags), "")
+        if word in COMMANDS and not Path(word).is_file():
+            options = " ".join(args[: args.index(word)])
+            raise click.UsageError(f"options stand behind the command: run-pipeline {word} {options} ...", ctx)
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -20,6 +20,7 @@ from runner.cli.options import (
 )
 from runner.cli.request import Request
 from runner.cli.session import Display, Pace, run_plan
+from runner.errors import EXIT_PASSED
 
 
 @command(
@@ -73,7 +74,8 @@ def run(
     if dry_run:
         from runner.cli.plan import show
 
-        return show(request, as_json=as_json, shell=False)
+        show(request, color=color, as_json=as_json)
+        return EXIT_PASSED
     with Interrupts() as interrupts:
         display = Display(verbosity, color, as_json, junit)
         pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going)
