@@ -14,9 +14,9 @@ import re
 from runner.spec import units
 from runner.spec.scalar import Literal, described
 
-_STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-_PORT = re.compile(r"[A-Za-z0-9_.-]+")
-_ENV_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+PORT = re.compile(r"[A-Za-z0-9_.-]+")
+ENV_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 PROCESSING_ROOT = "/opt/ml/processing/"
 MAX_PATH = 256
@@ -32,21 +32,21 @@ class Misfit(ValueError):
 
 def step_name(name: str) -> str:
     """A SageMaker step name, which never begins with a dash. No dot: `from: step.output` splits at the first one."""
-    if not _STEP.fullmatch(name):
+    if not STEP.fullmatch(name):
         raise Misfit(f"'{name}' is not a step name: 1 to 64 letters, digits, '_' and '-', beginning with no sign")
     return name
 
 
 def port_name(name: str) -> str:
     """The name of an input or output: it becomes a directory."""
-    if not _PORT.fullmatch(name) or name in (".", "..") or len(name) > 64:
+    if not PORT.fullmatch(name) or name in (".", "..") or len(name) > 64:
         raise Misfit(f"'{name}' is not a name for data: 1 to 64 letters, digits, '_', '.' and '-'")
     return name
 
 
 def env_key(name: str) -> str:
     """SageMaker's rule for the names of environment variables."""
-    if not _ENV_KEY.fullmatch(name):
+    if not ENV_KEY.fullmatch(name):
         raise Misfit(f"'{name}' is not a name for an environment variable: letters, digits and '_', no digit first")
     return name
 

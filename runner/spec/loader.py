@@ -48,7 +48,7 @@ def check(data: dict[str, Any], root: Path, origin: Origin) -> PipelineSpec:
     try:
         draft, problems = Draft(PipelineSpec.model_validate(data), root, origin), []
     except ValidationError as error:
-        problems = wording.problems(error, origin)
+        problems = wording.problems(error, origin, PipelineSpec)
         found = _salvage(data, error)
         if found is None:
             raise _refusal(problems) from None

@@ -7,11 +7,12 @@ nothing after it counts as not written. What needs more than one field, or the d
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from runner.spec import fold
 from runner.spec.document import absolute
@@ -21,14 +22,34 @@ from runner.spec.scalar import described
 TRAINING_OUTPUTS = ("model", "output")
 """What every training step has: `/opt/ml/model` and `/opt/ml/output/data`."""
 
-StepName = Annotated[str, AfterValidator(fold.step_name)]
-PortName = Annotated[str, AfterValidator(fold.port_name)]
-EnvKey = Annotated[str, AfterValidator(fold.env_key)]
-Filled = Annotated[str, AfterValidator(fold.filled)]
-Verbatim = Annotated[str, BeforeValidator(fold.verbatim)]
-Hyperparameter = Annotated[str, BeforeValidator(fold.hyperparameter)]
-ContainerPath = Annotated[str, AfterValidator(fold.container_path)]
 Words = tuple[str, ...]
+_Scalar = str | int | float | bool
+_Text = AfterValidator(fold.filled)
+
+
+def _pattern(rule: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "string", "pattern": f"^{rule}$"})
+
+
+def _before(function: Callable[[Any], Any], shape: Any) -> BeforeValidator:
+    """`shape` is what the file may hold, for the JSON Schema."""
+    return BeforeValidator(function, json_schema_input_type=shape)
+
+
+Filled = Annotated[str, _Text, _pattern(r".*\S.*")]
+StepName = Annotated[str, AfterValidator(fold.step_name), _pattern(fold.STEP.pattern)]
+PortName = Annotated[str, AfterValidator(fold.port_name), _pattern(fold.PORT.pattern)]
+EnvKey = Annotated[str, AfterValidator(fold.env_key), _pattern(fold.ENV_KEY.pattern)]
+ContainerPath = Annotated[str, AfterValidator(fold.container_path), _pattern(f"{fold.PROCESSING_ROOT}.+")]
+Verbatim = Annotated[str, _before(fold.verbatim, _Scalar)]
+Hyperparameter = Annotated[str, _before(fold.hyperparameter, _Scalar | list[Any] | dict[str, Any])]
+Command = Annotated[Words, _before(fold.command, Annotated[list[_Scalar], Field(min_length=1)])]
+Arguments = Annotated[
+    Words | None, _before(fold.arguments, list[_Scalar] | dict[str, _Scalar | list[_Scalar] | None] | None)
+]
+Seconds = int | float | str
+Bytes = int | str
+Timeout = Annotated[float, _before(fold.timeout, Seconds)]
 
 
 class StepType(StrEnum):
@@ -41,8 +62,10 @@ class Network(StrEnum):
     BRIDGE = "bridge"
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+class Strict(BaseModel):
+    """Refuses unknown keys, never changes, and takes a null for a key that was not written."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
 
     @model_validator(mode="before")
     @classmethod
@@ -50,7 +73,7 @@ class _Strict(BaseModel):
         return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
-class InputSpec(_Strict):
+class InputSpec(Strict):
     """An input: exactly one of `source` (a host path) and `from` (`step.output`)."""
 
     source: Filled | None = None
@@ -75,10 +98,10 @@ class InputSpec(_Strict):
         return self
 
 
-class OutputSpec(_Strict):
+class OutputSpec(Strict):
     path: ContainerPath | None = None
     """Container directory; default `/opt/ml/processing/output/<name>`."""
-    allow_empty: Annotated[bool, BeforeValidator(fold.flag)] = False
+    allow_empty: Annotated[bool, _before(fold.flag, bool)] = False
 
     @model_validator(mode="before")
     @classmethod
@@ -92,33 +115,37 @@ class OutputSpec(_Strict):
         raise Misfit(f"expected a container path, {{path, allow_empty}} or nothing; got {described(data)}")
 
 
-class Resources(_Strict):
-    cpus: Annotated[float, BeforeValidator(fold.positive)] | None = None
-    memory: Annotated[str | int, BeforeValidator(fold.memory)] | None = None
-    """Bytes, or with a suffix as Docker writes it: `512m`, `2g`; `units.size` gives bytes."""
-    shm_size: Annotated[str | int, BeforeValidator(fold.size)] | None = None
-    pids: Annotated[int, BeforeValidator(fold.count)] | None = None
+Outputs = Annotated[dict[PortName, OutputSpec], _before(fold.outputs, dict[PortName, OutputSpec] | list[PortName])]
 
 
-class StepSpec(_Strict):
+class Resources(Strict):
+    cpus: Annotated[float, _before(fold.positive, Annotated[float, Field(gt=0)])] | None = None
+    memory: Annotated[str | int, _before(fold.memory, Bytes)] | None = None
+    """Bytes, or with a suffix as Docker writes it: `512m`, `2g`."""
+    # `units.size` gives bytes.
+    shm_size: Annotated[str | int, _before(fold.size, Bytes)] | None = None
+    pids: Annotated[int, _before(fold.count, Annotated[int, Field(gt=0)])] | None = None
+
+
+class StepSpec(Strict):
     type: StepType = StepType.PROCESSING
     script: Filled | None = None
     """Host path of the Python file, relative to the pipeline file (or to `source_dir` when that is set)."""
     source_dir: Filled | None = None
     image: Filled | None = None
-    entrypoint: Annotated[Words, BeforeValidator(fold.command)] | None = None
-    args: Annotated[Words | None, BeforeValidator(fold.arguments)] = None
+    entrypoint: Command | None = None
+    args: Arguments = None
     """A mapping in the file becomes `--key value ...`; a list is verbatim."""
     env: dict[EnvKey, Verbatim] = {}
     inputs: dict[PortName, InputSpec] = {}
-    outputs: Annotated[dict[PortName, OutputSpec], BeforeValidator(fold.outputs)] = {}
-    """Of a training step only what tunes `TRAINING_OUTPUTS`; `output_names` has all."""
+    outputs: Outputs = {}
+    """A training step has `model` and `output` by itself; here only their `allow_empty` can be set."""
     hyperparameters: dict[Filled, Hyperparameter] = {}
-    depends_on: Annotated[tuple[str, ...], BeforeValidator(fold.names)] = ()
+    depends_on: Annotated[tuple[str, ...], _before(fold.names, str | list[str])] = ()
     resources: Resources = Resources()
-    timeout: Annotated[float, BeforeValidator(fold.timeout)] | None = None
+    timeout: Timeout | None = None
     """Seconds; the file may say `90s`, `5m`, `1h`."""
-    stop_grace: Annotated[float, BeforeValidator(fold.duration)] = 120.0
+    stop_grace: Annotated[float, _before(fold.duration, Seconds)] = 120.0
     network: Network = Network.NONE
 
     @property
@@ -127,7 +154,7 @@ class StepSpec(_Strict):
         return TRAINING_OUTPUTS if self.type is StepType.TRAINING else tuple(self.outputs)
 
 
-class PipelineSpec(_Strict):
+class PipelineSpec(Strict):
     name: Filled
     image: Filled | None = None
     images: dict[Filled, Filled] = {}

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast, get_args, get_origin
 
 from runner.errors import Problem
 from runner.spec.document import Place
 from runner.spec.fold import Misfit
-from runner.spec.models import InputSpec, OutputSpec, PipelineSpec, Resources, StepSpec
 from runner.spec.names import did_you_mean, listed
 from runner.spec.scalar import Literal, described
 
@@ -50,9 +49,9 @@ _MEANT = {
 """Names that SageMaker, its SDK or other tools use for the same thing, and that no spelling distance would find."""
 
 
-def problems(error: ValidationError, origin: Origin) -> list[Problem]:
-    """One problem for each fault that pydantic found."""
-    return [_problem(details, origin) for details in error.errors(include_url=False)]
+def problems(error: ValidationError, origin: Origin, model: type[BaseModel], base: Place = ()) -> list[Problem]:
+    """One problem for each fault that pydantic found in a `model` that stands at `base`."""
+    return [_problem(details, origin, model, base) for details in error.errors(include_url=False)]
 
 
 def place_of(details: ErrorDetails) -> Place:
@@ -60,16 +59,18 @@ def place_of(details: ErrorDetails) -> Place:
     return tuple(part for part in details["loc"] if part != _KEY)
 
 
-def _problem(details: ErrorDetails, origin: Origin) -> Problem:
-    place = place_of(details)
+def _problem(details: ErrorDetails, origin: Origin, model: type[BaseModel], base: Place) -> Problem:
+    inner = place_of(details)
+    place = (*base, *inner)
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, Misfit):
         is_key = details["loc"][-1:] == (_KEY,)
         return origin.problem((*place, *cause.at), str(cause), key=is_key)
     if details["type"] == "extra_forbidden":
-        return origin.problem(place[:-1], _unknown_key(place), near=place, key=True)
+        known = _keys(_model(model, inner[:-1]))
+        return origin.problem(place[:-1], _unknown_key(str(inner[-1]), known), near=place, key=True)
     if details["type"] == "missing":
-        return origin.problem(place[:-1], f"the key '{place[-1]}' is missing", near=place[:-1], key=True)
+        return origin.problem(place[:-1], f"the key '{place[-1]}' is missing", key=True)
     return origin.problem(place, _message(details))
 
 
@@ -87,22 +88,24 @@ def _message(details: ErrorDetails) -> str:
     return details["msg"]
 
 
-def _unknown_key(place: Place) -> str:
-    key = str(place[-1])
-    known = _keys(_model(place[:-1]))
+def _unknown_key(key: str, known: list[str]) -> str:
     meant = _MEANT.get(key.lower())
     hint = f" (did you mean '{meant}'?)" if meant in known else did_you_mean(key, known)
     return f"unknown key '{key}'{hint}" if hint else f"unknown key '{key}'; known here: {listed(known)}"
 
 
-def _model(place: Place) -> type[BaseModel]:
-    """The model whose keys stand at `place`."""
-    if place[:1] != ("steps",):
-        return PipelineSpec
-    if len(place) == 2:
-        return StepSpec
-    models: dict[str | int, Any] = {"inputs": InputSpec, "outputs": OutputSpec, "resources": Resources}
-    return models[place[2]]  # type: ignore[no-any-return]
+def _model(model: type[BaseModel], place: Place) -> type[BaseModel]:
+    """The model whose keys stand at `place` below `model`."""
+    parts = iter(place)
+    for part in parts:
+        annotation = next(
+            field.annotation for name, field in model.model_fields.items() if (field.alias or name) == part
+        )
+        if get_origin(annotation) is dict:
+            next(parts)
+            annotation = get_args(annotation)[1]
+        model = cast("type[BaseModel]", annotation)
+    return model
 
 
 def _keys(model: type[BaseModel]) -> list[str]:

@@ -1,0 +1,136 @@
+"""Execution specs: how the script of one DAG node is run. Read from a directory or from one file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import Field, ValidationError, model_validator
+
+from runner.errors import Problem, SpecError
+from runner.spec import wording
+from runner.spec.document import Document, Place, read, shown
+from runner.spec.fold import Misfit
+from runner.spec.models import (
+    Arguments,
+    Command,
+    ContainerPath,
+    EnvKey,
+    Filled,
+    Network,
+    PortName,
+    Resources,
+    StepName,
+    StepType,
+    Strict,
+    Timeout,
+)
+from runner.spec.names import did_you_mean, listed
+
+SUFFIX = "_runtime_test_spec.json"
+
+
+class ScriptExecutionSpec(Strict):
+    """One script with its paths, environment and arguments. Relative host paths start at the DAG file's directory."""
+
+    script_name: Filled
+    step_name: StepName | None = None
+    """The DAG node; without it the spec serves every node of the script's name."""
+    script_path: Filled | None = None
+    """Default: `<script_name>.py` beside the DAG file or in `scripts/` there."""
+    input_paths: dict[PortName, Filled] = Field(default={})
+    """Logical name -> host path. What an edge brings replaces the path."""
+    output_paths: dict[PortName, str] = Field(default={})
+    """Logical name -> where a tester delivers it; a run keeps its outputs in the run directory."""
+    environ_vars: dict[EnvKey, str] = Field(default={})
+    job_args: Arguments = None
+    type: StepType = StepType.PROCESSING
+    image: Filled | None = None
+    source_dir: Filled | None = None
+    entrypoint: Command | None = None
+    container_input_paths: dict[PortName, ContainerPath] = Field(default={})
+    """Logical name -> directory in the container, where it is not the default."""
+    container_output_paths: dict[PortName, ContainerPath] = Field(default={})
+    resources: Resources = Resources()
+    timeout: Timeout | None = None
+    network: Network = Network.NONE
+    last_updated: str | None = None
+    """For people."""
+    user_notes: str | None = None
+    """For people."""
+
+    @model_validator(mode="after")
+    def _container_paths_are_of_ports(self) -> ScriptExecutionSpec:
+        for field in ("input_paths", "output_paths"):
+            known = getattr(self, field)
+            for name in getattr(self, f"container_{field}"):
+                if name not in known:
+                    raise Misfit(f"no such name in {field}{did_you_mean(name, known)}", f"container_{field}", name)
+        return self
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A spec and where it was written."""
+
+    spec: ScriptExecutionSpec
+    document: Document
+    place: Place
+
+
+class Catalogue:
+    """All specs that were given with a DAG."""
+
+    def __init__(self, path: Path) -> None:
+        """Read a directory of `*_runtime_test_spec.json` files, or one file that holds a list or a mapping by node.
+
+        Raises SpecError with the problems of all files.
+        """
+        self.path = path
+        self.entries: list[Entry] = []
+        self._problems: list[Problem] = []
+        for document, place, data in self._raw():
+            self._add(document, place, data)
+        if self._problems:
+            raise SpecError(self._problems)
+
+    def find(self, node: str) -> Entry | str:
+        """The spec of a node: by step name, then by script name; or why there is none."""
+        by_step = [entry for entry in self.entries if entry.spec.step_name == node]
+        by_script = [entry for entry in self.entries if entry.spec.step_name is None and entry.spec.script_name == node]
+        loose = [entry for entry in self.entries if entry.spec.script_name == node]
+        found = by_step or by_script or loose
+        if len(found) == 1:
+            return found[0]
+        if found:
+            return f"several specs fit '{node}': {', '.join(entry.document.file for entry in found)}"
+        known = [entry.spec.step_name or entry.spec.script_name for entry in self.entries]
+        hint = did_you_mean(node, known) or f"; there are specs for: {listed(known)}"
+        return f"no spec in {shown(self.path)} has the step_name or script_name '{node}'{hint}"
+
+    def _raw(self) -> list[tuple[Document, Place, object]]:
+        if self.path.is_dir():
+            documents = [read(path) for path in sorted(self.path.glob(f"*{SUFFIX}"))]
+            if not documents:
+                problem = Problem(shown(self.path), 0, 0, "", f"holds no file named <script_name>{SUFFIX}")
+                raise SpecError([problem])
+            return [(document, (), document.data) for document in documents]
+        document = read(self.path)
+        if isinstance(document.data, list):
+            return [(document, (index,), item) for index, item in enumerate(document.data)]
+        if not isinstance(document.data, dict):
+            raise SpecError([document.problem((), "expected a list of specs or a mapping from node to spec")])
+        if "script_name" in document.data:
+            return [(document, (), document.data)]
+        return [(document, (node,), _for_node(node, item)) for node, item in document.data.items()]
+
+    def _add(self, document: Document, place: Place, data: object) -> None:
+        try:
+            self.entries.append(Entry(ScriptExecutionSpec.model_validate(data), document, place))
+        except ValidationError as error:
+            self._problems += wording.problems(error, document, ScriptExecutionSpec, place)
+
+
+def _for_node(node: str, item: object) -> object:
+    """In a mapping by node the key says the step's name, and the script's where nothing else does."""
+    return {"script_name": node, "step_name": node, **item} if isinstance(item, dict) else item

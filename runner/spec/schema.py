@@ -1,0 +1,62 @@
+"""The JSON Schema of a pipeline file, for editors: it accepts what people write, short forms included."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from runner.spec.models import PipelineSpec
+
+Schema = dict[str, Any]
+_NULL: Schema = {"type": "null"}
+
+
+def json_schema() -> Schema:
+    """Draft 2020-12. The same on every call and every machine; plain data, ready for `json.dumps`."""
+    schema = PipelineSpec.model_json_schema(by_alias=True, mode="validation")
+    definitions: Schema = schema["$defs"]
+    for model in (schema, *definitions.values()):
+        if "properties" in model:
+            model["properties"] = {key: _without_title(value) for key, value in model["properties"].items()}
+            model["properties"] = {key: _nullable(value) for key, value in model["properties"].items()}
+    one_origin = {"oneOf": [{"required": ["source"]}, {"required": ["from"]}]}
+    definitions["InputSpec"] = _or_text(definitions["InputSpec"] | one_origin)
+    definitions["OutputSpec"] = _or_text(definitions["OutputSpec"], _NULL)
+    schema["required"] = ["steps"]  # the name defaults to the file's
+    schema["properties"]["steps"] = schema["properties"]["steps"]["anyOf"][0]
+    _close(schema)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **schema,
+        "title": "Pipeline file of run-pipeline",
+        "description": "The steps of a SageMaker pipeline, to be run in local containers.",
+    }
+
+
+def _without_title(schema: Schema) -> Schema:
+    return {key: value for key, value in schema.items() if key not in ("title", "default")}
+
+
+def _close(schema: Any) -> None:
+    """Names that fit no pattern are errors too."""
+    if isinstance(schema, dict):
+        if "patternProperties" in schema:
+            schema["additionalProperties"] = False
+        for value in schema.values():
+            _close(value)
+    elif isinstance(schema, list):
+        for value in schema:
+            _close(value)
+
+
+def _nullable(schema: Schema) -> Schema:
+    """A key with nothing after it counts as not written."""
+    if _NULL in schema.get("anyOf", ()) or schema.get("type") == "null":
+        return schema
+    about = {"description": schema.pop("description")} if "description" in schema else {}
+    return {"anyOf": [schema, _NULL], **about}
+
+
+def _or_text(model: Schema, *more: Schema) -> Schema:
+    """The short form: one path as text."""
+    about = {"description": model.pop("description")} if "description" in model else {}
+    return {"anyOf": [{"type": "string", "minLength": 1}, model, *more], **about}

@@ -1,0 +1,66 @@
+"""What a Python script says about itself, read without running it."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+from runner.errors import Problem, SpecError
+
+
+def third_party_imports(path: Path) -> tuple[str, ...]:
+    """Top-level names of the modules that importing the script imports, in the order of the text.
+
+    Left out: the standard library's, the script's own neighbours, what only a type checker sees, and imports inside
+    functions, since nobody can say whether those will happen. Raises SpecError for a script that cannot be read or
+    is not valid Python (as the Python that runs this tool sees it).
+    """
+    found = dict.fromkeys(_names(parse(path)))
+    return tuple(name for name in found if name not in sys.stdlib_module_names and not _is_neighbour(path, name))
+
+
+def parse(path: Path) -> ast.Module:
+    """The script's syntax tree. Raises SpecError as `third_party_imports` does."""
+    from runner.spec.document import shown
+
+    try:
+        source = path.read_bytes()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the script's own style: its own run will show them
+            return ast.parse(source, filename=str(path))
+    except SyntaxError as error:
+        place = (error.lineno or 0, error.offset or 1)
+        raise SpecError([Problem(shown(path), *place, "", f"not valid Python: {error.msg}")]) from None
+    except OSError as error:
+        raise SpecError([Problem(shown(path), 0, 0, "", f"cannot be read: {error.strerror}")]) from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise SpecError([Problem(shown(path), 0, 0, "", f"not valid Python: {error or 'too deeply nested'}")]) from None
+
+
+def _names(tree: ast.Module) -> Iterator[str]:
+    pending: list[ast.AST] = [tree]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+            yield node.module.partition(".")[0]
+        elif isinstance(node, ast.If) and _is_type_checking(node.test):
+            pending += reversed(node.orelse)
+        elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.expr):
+            pending += reversed(list(ast.iter_child_nodes(node)))
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def _is_neighbour(path: Path, name: str) -> bool:
+    """Python puts the script's own directory first on its path, so a neighbour wins over what is installed."""
+    package = path.parent / name
+    return (path.parent / f"{name}.py").is_file() or (package.is_dir() and any(package.glob("*.py")))
