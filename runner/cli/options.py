@@ -51,7 +51,12 @@ def with_example(example: str) -> dict[str, Any]:
 
 def command(example: str) -> Callable[[Callable[..., Any]], click.Command]:
     """A command of the program, named as its function."""
-    return click.command(**with_example(example))
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        made: click.Command = click.command(**with_example(example))(function)
+        return made
+
+    return decorate
 
 
 def _remember_runs_dir(ctx: click.Context, _: click.Parameter, value: Path) -> Path:

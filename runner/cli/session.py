@@ -65,8 +65,7 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
     with open_engine() as engine:
         sweep(engine, quiet=display.verbosity < 0)
         provide_images(engine, [step.job.image for step in plan.steps], quiet=display.verbosity < 0)
-        with closing(reporters(display, document)) as told:
-            finished = _execute(plan, engine, pace, told, interrupts)
+        finished = _execute(plan, engine, pace, reporters(display, document), interrupts)
     if display.as_json:
         say(document.getvalue(), end="")
     return finished.exit_code
@@ -104,17 +103,6 @@ def _person(display: Display) -> Reporter:
     if display.verbosity == 0 and live_possible(stream):
         return Board(stream, color=color)
     return Lines(stream, verbosity=display.verbosity, color=color)
-
-
-@contextmanager
-def closing(told: Sequence[Reporter]) -> Iterator[Sequence[Reporter]]:
-    """Close every reporter, also when one of them fails; the first fault is raised at the end."""
-    from contextlib import ExitStack
-
-    with ExitStack() as stack:
-        for reporter in told:
-            stack.callback(reporter.close)
-        yield told
 
 
 def sweep(engine: Engine, *, quiet: bool = False) -> None:

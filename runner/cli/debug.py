@@ -1,0 +1,96 @@
+"""`debug`: a shell where a step failed: its image, mounts, environment and working directory."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from runner.cli.options import command, complete_runs, runs_dir_option
+from runner.cli.output import note
+
+if TYPE_CHECKING:
+    from runner.pipeline.layout import StepLayout
+    from runner.pipeline.store import RunRecord
+
+
+@command("run-pipeline debug Train\nrun-pipeline debug Train --run 20261120T192000Z-ab12cd --command 'ls -lR /opt/ml'")
+@click.argument("step")
+@click.option("--run", default="latest", show_default=True, help="A run's name.", shell_complete=complete_runs)
+@click.option("--command", "line", metavar="CMD", help="Run this in a shell there, instead of opening one.")
+@runs_dir_option
+def debug(step: str, run: str, line: str | None, runs_dir: Path) -> int:
+    """Open a shell where STEP failed: same image, mounts, environment and working directory.
+
+    The command that failed is shown, to be repeated there. What you change in the container is gone when you leave,
+    but for its output directories. The exit code is that of the shell, or of CMD.
+    """
+    from runner.pipeline.store import find_run
+
+    record = find_run(runs_dir, run)
+    script = _script(record, step)
+    if line is None:
+        _need_terminal(step)
+        note(_greeting(record, step))
+    argv = [str(script)] if line is None else [str(script), line]
+    return _shell_status(subprocess.run(argv, check=False).returncode)
+
+
+def _script(record: RunRecord, step: str) -> Path:
+    """The run's `shell.sh`. Raises UsageError for a step without a container, EnvironmentFault without `docker`."""
+    from runner.errors import EnvironmentFault, UsageError
+
+    result = record.result(step)
+    script = record.layout.step(step).shell
+    if not script.is_file():
+        why = f": {result.reason}" if result.reason else ""
+        raise UsageError(
+            f"step '{step}' of run {record.run_id} never had a container ({result.state}{why})",
+            remedy=f"steps that had one: {', '.join(_with_shell(record)) or 'none'}",
+        )
+    if shutil.which("docker") is None:
+        raise EnvironmentFault(
+            "the `docker` command is not on the PATH; debug uses it to open the shell",
+            remedy="install Docker's command line (on Debian: `sudo apt-get install docker.io`)",
+        )
+    return script
+
+
+def _with_shell(record: RunRecord) -> list[str]:
+    return [step for step in record.steps if record.layout.step(step).shell.is_file()]
+
+
+def _need_terminal(step: str) -> None:
+    from runner.errors import UsageError
+
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise UsageError(
+            "a shell needs a terminal, and stdin or stdout is none",
+            remedy=f"run one command instead: run-pipeline debug {shlex.quote(step)} --command 'ls -lR /opt/ml'",
+        )
+
+
+def _greeting(record: RunRecord, step: str) -> str:
+    from runner.report.failure import headline
+
+    lines = [headline(record.result(step)), f"  its command: {_command(record.layout.step(step))}"]
+    return "\n".join([*lines, "  `exit` leaves the shell"])
+
+
+def _command(layout: StepLayout) -> str:
+    """What the container ran, as `job.json` tells it."""
+    job = json.loads(layout.job.read_bytes())
+    if job["entrypoint"] is None:
+        return shlex.join(["<entrypoint of the image>", *(job["arguments"] or ["<cmd of the image>"])])
+    return shlex.join([*job["entrypoint"], *(job["arguments"] or [])])
+
+
+def _shell_status(returncode: int) -> int:
+    """As a shell says it: 128 plus the number of the signal that ended the command."""
+    return 128 - returncode if returncode < 0 else returncode
