@@ -11,7 +11,12 @@ if TYPE_CHECKING:
     from runner.sagemaker.messages import ExitMessage, exit_message, failure_reason
     from runner.sagemaker.translation import translate
 
-_HOMES = {"ExitMessage": "messages", "exit_message": "messages", "failure_reason": "messages", "translate": "translation"}
+_HOMES = {
+    "ExitMessage": "messages",
+    "exit_message": "messages",
+    "failure_reason": "messages",
+    "translate": "translation",
+}
 
 __all__ = ["ExitMessage", "exit_message", "failure_reason", "translate"]
 

@@ -89,7 +89,8 @@ class Request:
         if wanted is not None and wanted.from_ is not None:
             producer, output = split_from(wanted.from_)
             return self._uri(producer, "output", output)
-        return self._uri(self.step, "input", name)
+        script = self.program if wanted is None and self.spec.source_dir is None else None  # one object, not a prefix
+        return self._uri(self.step, "input", name, *([script] if script else []))
 
     def output_uri(self, name: str) -> str:
         return self._uri(self.step, "output", name)

@@ -1,0 +1,73 @@
+"""A `Launch` in the words of the `docker` command, for people who run it by hand."""
+
+from __future__ import annotations
+
+from runner.engine.base import BoundInput, BoundOutput, Launch
+from runner.sagemaker.job import Limits
+
+
+def docker_argv(launch: Launch, *, by_reference: bool = False) -> list[str]:
+    """A `docker run` command for the same container, without our agent: the script itself is process 1.
+
+    Mounts are the launch's own directories, so inputs are read-only: nothing here makes a private copy, and the data
+    of another step must not change (`render.reproduce_script` copies). Docker cannot mount one thing inside a
+    read-only other when the directory for it is missing there; such a launch needs the script too.
+    The image is named by id, or by the reference that the user wrote. The job's time-out is not in it: Docker has none.
+    """
+    words = ["docker", "run", "--rm", *flags(launch)]
+    for bound in launch.inputs:
+        words += ["--mount", f"{_bind(bound)},readonly"]
+    for place in (*launch.outputs, *launch.config):
+        words += ["--mount", _bind(place)]
+    return [*words, *entrypoint(launch), image(launch, by_reference=by_reference), *arguments(launch)]
+
+
+def _bind(bound: BoundInput | BoundOutput) -> str:
+    return ",".join(("type=bind", csv_field(f"source={bound.host}"), csv_field(f"target={bound.target}")))
+
+
+def csv_field(text: str) -> str:
+    """A field of a `--mount` value, which is one record of CSV (RFC 4180, as Go's `encoding/csv` reads it)."""
+    return '"' + text.replace('"', '""') + '"' if any(character in text for character in ',"\r\n') else text
+
+
+def flags(launch: Launch) -> list[str]:
+    """All that the engine sets but mounts and command. The image's USER applies by itself, and its WORKDIR too when
+    the job names none."""
+    job = launch.job
+    words = ["--network", job.network, "--hostname", job.hostname, "--no-healthcheck"]
+    if job.network == "none":  # a network of its own makes the name resolve; without one nothing does
+        words += ["--add-host", f"{job.hostname}:127.0.0.1"]
+    for key, value in job.env:
+        words += ["--env", f"{key}={value}"]
+    if job.working_dir is not None:
+        words += ["--workdir", job.working_dir]
+    return [*words, *_limits(job.limits)]
+
+
+def _limits(limits: Limits) -> list[str]:
+    words: list[str] = []
+    if limits.cpus is not None:
+        words += ["--cpus", f"{limits.cpus:.9f}".rstrip("0").rstrip(".")]  # Docker refuses more than nine places
+    if limits.memory is not None:
+        words += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
+    if limits.shm_size is not None:
+        words += ["--shm-size", str(limits.shm_size)]
+    if limits.pids is not None:
+        words += ["--pids-limit", str(limits.pids)]
+    return words
+
+
+def entrypoint(launch: Launch) -> list[str]:
+    """`--entrypoint` takes one word; the others go before the arguments."""
+    words = launch.job.entrypoint
+    return ["--entrypoint", words[0]] if words else []
+
+
+def arguments(launch: Launch) -> list[str]:
+    """What follows the image."""
+    return [*(launch.job.entrypoint or ())[1:], *(launch.job.arguments or ())]
+
+
+def image(launch: Launch, *, by_reference: bool) -> str:
+    return launch.image.reference if by_reference else launch.image.id

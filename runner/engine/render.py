@@ -1,0 +1,187 @@
+"""What lies beside a step's results for a person with nothing but Docker: `reproduce.sh` and `shell.sh`.
+
+Both are bash (3.2 or newer). Arguments, environment and paths go through `shlex.quote`, so that any character
+survives; a text with undecodable bytes holds surrogates, so write the script with `errors="surrogateescape"`.
+Environment values stand in the scripts in plain text.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from runner.engine import byhand
+from runner.engine.base import Launch
+from runner.engine.creation import argv
+from runner.engine.dockercli import arguments, csv_field, docker_argv, entrypoint, flags, image
+from runner.errors import EnvironmentFault
+
+__all__ = ["docker_argv", "reproduce_script", "shell_script"]
+
+_SHELL = "if [ -x /bin/bash ]; then exec /bin/bash; else exec /bin/sh; fi"
+
+
+def reproduce_script(launch: Launch, *, directory: Path | None = None, by_reference: bool = False) -> str:
+    """A script that runs the step's command again, on private copies, and ends with the container's status.
+
+    `directory` is where the script will lie (default: the step's, the parent of `scratch`). What lies in the run
+    directory is named relative to it, so that a run directory can be moved; other inputs are named absolutely.
+    """
+    where = directory or launch.scratch.parent
+    command = [*_quoted(entrypoint(launch)), '"$image"', *_quoted(arguments(launch))]
+    return _script(
+        launch,
+        "reproduce",
+        where,
+        by_reference,
+        [f"# Runs {_about(launch)} again, by hand, with nothing but docker.", *_differences(launch)],
+        [*_run("--rm", launch, command), byhand.START],
+    )
+
+
+def shell_script(launch: Launch, *, directory: Path | None = None, by_reference: bool = False) -> str:
+    """As `reproduce_script`, but with a shell where the command would start: same image, mounts, environment, limits
+    and working directory. The command is shown first. Commands on a standard input that is no terminal work too."""
+    where = directory or launch.scratch.parent
+    command = ["--entrypoint", "/bin/sh", '"$image"', "-c", shlex.quote(_SHELL)]
+    told = [f"say {shlex.quote('the command of this step is:')}", f"say {shlex.quote('  ' + _command_text(launch))}"]
+    return _script(
+        launch,
+        "shell",
+        where,
+        by_reference,
+        [f"# Opens a shell in the container of {_about(launch)}, with nothing but docker."],
+        [byhand.TERMINAL, *_run('"${terminal[@]}"', launch, command), *told, byhand.START_SHELL],
+    )
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A mount of the copy: a directory below `$work`."""
+
+    folder: str
+    name: str
+    target: str
+    source: str | None
+    """A word of bash that names the directory to copy; None: starts empty."""
+
+
+def _script(launch: Launch, what: str, where: Path, by_reference: bool, head: list[str], body: list[str]) -> str:
+    places = _places(launch, where)
+    parts = [
+        "#!/usr/bin/env bash",
+        *head,
+        f"# The image was {_comment(launch.image.reference)}, {launch.image.id}.",
+        f"# Usage: {what}.sh [--image REFERENCE]    for instance when that image is gone",
+        "set -euo pipefail",
+        f"what={what}",
+        f"image={shlex.quote(image(launch, by_reference=by_reference))}",
+        byhand.HEAD.replace(byhand.REPORT, "\n".join(_report(launch, places))),
+        *_copies(launch, places),
+        "mounts=(",
+        *(f"  --mount {_mount(place)}" for place in places),
+        ")",
+        *body,
+    ]
+    return "\n".join([*parts, ""])
+
+
+def _places(launch: Launch, where: Path) -> list[_Place]:
+    """Numbers keep the folders apart where two names look alike to a file system."""
+    written = {str(PurePosixPath(item.target).parent) for item in launch.job.config}
+    inputs = [
+        _Place(_folder("inputs", n, bound.name), bound.name, bound.target, _source(bound.host, launch, where))
+        for n, bound in enumerate(launch.inputs)
+    ]
+    outputs = [
+        _Place(_folder("outputs", n, bound.name), bound.name, bound.target, None)
+        for n, bound in enumerate(launch.outputs)
+    ]
+    config = [
+        _Place(
+            f"config/{n}",
+            bound.name,
+            bound.target,
+            _source(bound.host, launch, where) if bound.target in written else None,
+        )
+        for n, bound in enumerate(launch.config)
+    ]
+    return [*inputs, *outputs, *config]
+
+
+def _folder(kind: str, number: int, name: str) -> str:
+    return f"{kind}/{number}-{re.sub('[^A-Za-z0-9._-]', '_', name)}"
+
+
+def _source(host: Path, launch: Launch, where: Path) -> str:
+    if host.is_relative_to(launch.run_root) and where.is_relative_to(launch.run_root):
+        return f'"$here"/{shlex.quote(os.path.relpath(host, where))}'
+    return shlex.quote(str(host))
+
+
+def _mount(place: _Place) -> str:
+    return f'type=bind,"$(source_of "$work/{place.folder}")",{shlex.quote(csv_field(f"target={place.target}"))}'
+
+
+def _copies(launch: Launch, places: list[_Place]) -> list[str]:
+    # SageMaker's platform lets an image with a USER of its own write where outputs are due.
+    own_user = launch.image.user.partition(":")[0] not in ("", "0", "root")
+    empty = "empty_for_all" if own_user else "empty"
+    return [
+        f'copy {shlex.quote(place.name)} {place.source} "$work/{place.folder}"'
+        if place.source is not None
+        else f'{empty} "$work/{place.folder}"'
+        for place in places
+    ]
+
+
+def _run(mode: str, launch: Launch, command: list[str]) -> list[str]:
+    pairs = flags(launch)
+    return [
+        "run=(",
+        f'  docker run {mode} --name "$name" --cidfile "$work/container"',
+        *(f"  {word}" for word in _quoted(pairs)),
+        '  "${mounts[@]}"',
+        *(f"  {word}" for word in command),
+        ")",
+    ]
+
+
+def _report(launch: Launch, places: list[_Place]) -> list[str]:
+    outputs = [place for place in places if place.folder.startswith("outputs/")]
+    lines = [f'  say {shlex.quote(f"output {place.name}:")} "$work/{place.folder}"' for place in outputs]
+    message = launch.job.exit_message
+    for place in places:
+        if message is not None and place.target == str(PurePosixPath(message).parent):
+            file = shlex.quote(PurePosixPath(message).name)
+            lines.append(f'  [ ! -e "$work/{place.folder}"/{file} ] || say "message:" "$work/{place.folder}"/{file}')
+    return lines or ["  :"]
+
+
+def _differences(launch: Launch) -> list[str]:
+    timeout = launch.job.limits.timeout
+    return [f"# Not repeated here: the time-out of {timeout:g} s."] if timeout is not None else []
+
+
+def _command_text(launch: Launch) -> str:
+    try:
+        return shlex.join(argv(launch))
+    except EnvironmentFault as error:  # such a step cannot run; a shell in its image still helps
+        return f"none: {error.message}"
+
+
+def _about(launch: Launch) -> str:
+    return f"step {_comment(launch.job.step)} of run {_comment(launch.run_id)}"
+
+
+def _comment(text: str) -> str:
+    """In quotes and on one line: a line end in a name must not end the comment."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _quoted(words: list[str]) -> list[str]:
+    return [shlex.quote(word) for word in words]
