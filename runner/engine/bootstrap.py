@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.engine import bootstrap_debian
+from runner.engine.labels import labels
 from runner.engine.pull import PullError, PullFailure, present, pull
 from runner.engine.recipes import REPOSITORY, Recipe
 from runner.errors import ImageUnavailable
@@ -97,11 +98,17 @@ def _python_of(client: DockerClient, reference: str) -> str:
     remedy = _own_base("a base needs python3 3.7 or newer with the venv module")
     try:
         output = client.containers.run(
-            reference, ["-c", _PROBE], entrypoint=["python3"], network_mode="none", remove=True, stderr=True
+            reference,
+            ["-c", _PROBE],
+            entrypoint=["python3"],
+            network_mode="none",
+            remove=True,
+            labels=labels("images", "base"),
         )
     except ContainerError as error:
-        detail = (error.stderr or b"").decode(errors="replace").strip().splitlines()[-1:]
-        raise ImageUnavailable(f"{reference!r} cannot be a base: {' '.join(detail)}", remedy=remedy) from error
+        said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else str(error.stderr)
+        detail = " ".join(said.strip().splitlines()[-1:])
+        raise ImageUnavailable(f"{reference!r} cannot be a base: {detail}", remedy=remedy) from error
     except APIError as error:
         raise ImageUnavailable(f"{reference!r} cannot be a base: {error.explanation}", remedy=remedy) from error
     version = tuple(json.loads(output))

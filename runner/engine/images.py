@@ -15,10 +15,10 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.bootstrap import BASE_VARIABLE, Base, BaseChooser
+from runner.engine.probe import cache_dir
 from runner.engine.pull import inspect, present, pull
 from runner.engine.recipes import (
     LABEL_BASE,
@@ -208,14 +208,14 @@ def _refuse_typo(reference: str, recipes: dict[str, Recipe]) -> None:
 @contextmanager
 def _one_at_a_time(log: Log) -> Iterator[None]:
     """One build per user and machine: a second command waits, and then finds the images there."""
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "run-pipeline"
+    folder = cache_dir()
     try:
         folder.mkdir(parents=True, exist_ok=True)
         lock = (folder / "images.lock").open("w")
     except OSError as error:
         raise WorkspaceError(
             f"cannot write the lock file in {folder}: {error.strerror}",
-            remedy="set XDG_CACHE_HOME to a writable folder",
+            remedy="set RUN_PIPELINE_CACHE_DIR to a writable folder",
         ) from error
     with lock:
         try:
