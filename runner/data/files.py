@@ -45,17 +45,15 @@ def fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666) -> None:
-    """Write a whole file or nothing: temporary name, fsync, rename, fsync of the directory. `mode` is before the umask.
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a whole file or nothing: temporary name, fsync, rename, fsync of the directory.
 
     Raises OSError; the temporary file is gone then.
     """
-    data = content.encode("utf-8", "backslashreplace") if isinstance(content, str) else content
     temporary = path.with_name(f".{path.name}{_TEMPORARY}")
     try:
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(data)
+        with temporary.open("wb") as stream:
+            stream.write(content)
             stream.flush()
             os.fsync(stream.fileno())
         temporary.replace(path)
@@ -67,8 +65,13 @@ def write_atomic(path: Path, content: bytes | str, *, mode: int = 0o666) -> None
 
 
 def write_json(path: Path, document: object) -> None:
-    """`write_atomic` of a document as JSON in UTF-8; text that is not Unicode (from file names) appears escaped."""
-    write_atomic(path, json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    """`write_atomic` of `json_bytes`."""
+    write_atomic(path, json_bytes(document))
+
+
+def json_bytes(document: object) -> bytes:
+    """A document as JSON in UTF-8, indented; text that is not Unicode (from file names) appears escaped."""
+    return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
 def copy_file(source: Path, target: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from runner.errors import EnvironmentFault
 from runner.pipeline.records import SCHEMA, plain
@@ -13,18 +13,10 @@ from runner.pipeline.schedule import Task
 from runner.pipeline.select import Selection
 from runner.sagemaker import translate
 from runner.sagemaker.job import ContainerJob
-from runner.spec import edges, order
-from runner.spec.models import Pipeline
+from runner.spec import Edge, edges, order
 
-
-@dataclass(frozen=True, slots=True)
-class PlannedEdge:
-    """`target` needs `source`; output and input are None where only the order matters."""
-
-    source: str
-    output: str | None
-    target: str
-    input: str | None
+if TYPE_CHECKING:
+    from runner.spec.models import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class Plan:
     file: Path
     source_text: bytes
     steps: tuple[PlannedStep, ...]
-    edges: tuple[PlannedEdge, ...]
+    edges: tuple[Edge, ...]
     selection: Selection
 
     @property
@@ -100,10 +92,10 @@ class Plan:
 
 
 def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, float] | None = None) -> Plan:
-    """Order, jobs and priorities of the selected steps. `durations` in seconds, by step, of earlier runs; a step that is
-    not in it counts as the mean of those that are."""
+    """Order, jobs and priorities of the selected steps. `durations` are seconds, by step, of earlier runs; a step that
+    is not in it counts as the mean of those that are."""
     running = set(selection.run)
-    wires = tuple(PlannedEdge(e.source, e.output, e.target, e.input) for e in edges(pipeline.spec))
+    wires = edges(pipeline.spec)
     needs: dict[str, dict[str, None]] = {name: {} for name in selection.run}
     for wire in wires:
         if wire.source in running and wire.target in running:

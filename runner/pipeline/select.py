@@ -10,11 +10,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from runner.errors import NothingSelectedError, UsageError
 from runner.spec import edges, order
-from runner.spec.models import PipelineSpec
 from runner.spec.names import did_you_mean, listed
+
+if TYPE_CHECKING:
+    from runner.spec.models import PipelineSpec
 
 
 class Action(enum.StrEnum):

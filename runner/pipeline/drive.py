@@ -1,0 +1,183 @@
+"""The loop of a run: one thread that starts workers, hears what they say, and tells the reporters.
+
+Only this thread touches the schedule, the results and the reporters. Workers and signal handlers talk to it through
+one queue.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Iterable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from queue import Empty, SimpleQueue
+
+from runner.engine.base import StartMode
+from runner.pipeline.attempt import Ended, Prepared, Workshop, run_step
+from runner.pipeline.broadcast import Broadcast
+from runner.pipeline.events import Event, StepFinished, StepOutput, StepResult, StepState
+from runner.pipeline.plan import Plan, PlannedStep
+from runner.pipeline.rundir import now
+from runner.pipeline.schedule import Schedule
+from runner.pipeline.settle import infrastructure, write_result
+from runner.pipeline.staging import AHEAD, Staging
+
+
+@dataclass(frozen=True, slots=True)
+class Crashed:
+    """A worker met a fault of this tool."""
+
+    step: str
+    error: BaseException
+
+
+@dataclass(frozen=True, slots=True)
+class Woken:
+    """Output waits in the outbox."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """A signal asks for the end."""
+
+    signum: int
+
+
+Message = Event | Ended | Crashed | Woken | Cancelled
+Inbox = SimpleQueue[Message]
+
+
+class Driver:
+    """Runs a plan to its end. Afterwards `results` has one result for every step of the plan."""
+
+    def __init__(self, plan: Plan, schedule: Schedule, shop: Workshop, broadcast: Broadcast, inbox: Inbox) -> None:
+        self.results: dict[str, StepResult] = {}
+        self.signum: int | None = None
+        self.crash: BaseException | None = None
+        self._steps: dict[str, PlannedStep] = {step.name: step for step in plan.steps}
+        self._schedule, self._shop, self._broadcast, self._inbox = schedule, shop, broadcast, inbox
+        self._staging = Staging(shop)
+        self._workers: list[threading.Thread] = []
+
+    def drive(self) -> None:
+        """Returns when every step has its result and every container is gone, also when it raises."""
+        try:
+            while not self._inbox.empty():  # a signal may have come first
+                self._handle(self._inbox.get())
+            while not self._schedule.done:
+                self._advance()
+                self._handle(self._inbox.get())
+        except BaseException:
+            self._abandon()
+            raise
+        finally:
+            self._staging.close()
+            for worker in self._workers:
+                worker.join()
+            self._hear_the_rest()
+
+    def _advance(self) -> None:
+        """Start what may start, and stage what comes next."""
+        for name in self._schedule.start():
+            self._spawn(self._steps[name])
+        coming = [self._steps[name] for name in self._schedule.upcoming(AHEAD)]
+        staged = [step for step in coming if self._shop.images[step.job.image].mode is StartMode.STAGED]
+        self._staging.stage(staged, self._schedule.free_memory())
+
+    def _spawn(self, planned: PlannedStep) -> None:
+        staged = self._staging.take(planned)
+        worker = threading.Thread(target=self._work, args=(planned, staged), name=f"step-{planned.name}", daemon=True)
+        try:
+            worker.start()
+        except RuntimeError:  # no more threads
+            self._staging.give_back(planned, staged)
+            raise
+        self._workers.append(worker)
+
+    def _work(self, planned: PlannedStep, staged: Future[Prepared] | None) -> None:
+        """A worker thread, from start to end."""
+        try:
+            self._inbox.put(run_step(self._shop, planned, lambda: self._staging.obtain(planned, staged)))
+        except BaseException as error:
+            self._inbox.put(Crashed(planned.name, error))
+
+    def _handle(self, message: Message) -> None:
+        match message:
+            case Woken():
+                self._forward_output()
+            case Ended():
+                self._end(message)
+            case Crashed():
+                self._crashed(message)
+            case Cancelled():
+                self._cancel(message.signum)
+            case Event():
+                self._broadcast.emit(message)
+
+    def _forward_output(self) -> None:
+        for step, stream, data in self._shop.outbox.take():
+            self._broadcast.emit(StepOutput(at=now(), step=step, stream=stream, data=data))
+
+    def _end(self, ended: Ended) -> None:
+        result = ended.result
+        self._forward_output()
+        for name, output in result.outputs.items():
+            self._shop.sources.digests[result.step, name] = str(output["digest"])
+        self._record(result)
+        self._drop(self._schedule.finish(result.step, passed=result.state is StepState.PASSED))
+        if ended.engine_gone:
+            self._drop(self._schedule.stop(f"not started: the engine is gone: {ended.engine_gone}"))
+
+    def _crashed(self, message: Crashed) -> None:
+        self.crash = self.crash or message.error
+        directory = f"steps/{message.step}"
+        layout = self._shop.sources.run.layout.step(message.step)
+        result = StepResult(step=message.step, state=StepState.FAILED, verdict=None, reason="", directory=directory)
+        why = f"a fault of run-pipeline itself: {type(message.error).__name__}: {message.error}"
+        self._record(write_result(layout, infrastructure(result, why)))
+        self._drop(self._schedule.finish(message.step, passed=False))
+        self._drop(self._schedule.stop("not started: run-pipeline itself failed"))
+
+    def _cancel(self, signum: int) -> None:
+        if self.signum is None:
+            self.signum = signum
+            self._drop(self._schedule.stop(f"not started: the run was stopped by {signal.Signals(signum).name}"))
+
+    def _drop(self, steps: Iterable[str]) -> None:
+        """Steps that will not start."""
+        names = tuple(steps)
+        self._staging.drain(names)
+        for name in names:
+            schedule = self._schedule
+            self._record(
+                StepResult(
+                    step=name,
+                    state=schedule.states[name],
+                    verdict=None,
+                    reason=schedule.reason(name),
+                    image=self._steps[name].job.image,
+                    blocked_by=schedule.blocked_by(name),
+                )
+            )
+
+    def _record(self, result: StepResult) -> None:
+        self.results[result.step] = result
+        self._broadcast.emit(StepFinished(at=now(), result=result))
+
+    def _abandon(self) -> None:
+        """This thread itself fails: stop everything, at once."""
+        self._shop.outbox.release()
+        self._drop(self._schedule.stop("not started: run-pipeline itself failed"))
+        self._shop.stops.stop_all(0)
+
+    def _hear_the_rest(self) -> None:
+        """What was said between the last step's end and now: notices of clean-ups, ends of abandoned steps."""
+        while True:
+            try:
+                message = self._inbox.get_nowait()
+            except Empty:
+                self._forward_output()
+                return
+            if not isinstance(message, Cancelled):  # too late: everything has ended
+                self._handle(message)

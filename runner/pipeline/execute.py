@@ -1,0 +1,207 @@
+"""`Run`: a plan, executed in a run directory of its own."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from runner.data.files import json_bytes, os_fault, printable
+from runner.engine.base import Engine, EngineInfo, Image
+from runner.errors import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_PASSED, InternalError, RunnerError, WorkspaceError
+from runner.pipeline import ending, rundir, stops
+from runner.pipeline.attempt import Workshop
+from runner.pipeline.binding import Sources
+from runner.pipeline.broadcast import Broadcast, Reporter, complain
+from runner.pipeline.drive import Cancelled, Driver, Inbox, Woken
+from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult
+from runner.pipeline.outbox import Outbox
+from runner.pipeline.plan import Plan
+from runner.pipeline.records import plain
+from runner.pipeline.rundir import RunDirectory, now
+from runner.pipeline.schedule import Capacity, Schedule
+from runner.pipeline.store import Reused, find_published
+
+
+class Run:
+    """One execution of a plan, once.
+
+    1. What cannot work is refused before anything is made: the engine, the images, the capacity, the outputs of
+       earlier runs, the directory.
+    2. Whatever happens then, every container is removed before `execute` returns or raises.
+    3. `run.json` says `running` with its owner until the end, and then how it ended.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        engine: Engine,
+        *,
+        runs_dir: Path,
+        jobs: int = 1,
+        keep_going: bool = False,
+        reporters: Sequence[Reporter] = (),
+    ) -> None:
+        self._plan, self._engine, self._runs_dir = plan, engine, runs_dir
+        self._jobs, self._keep_going, self._reporters = jobs, keep_going, tuple(reporters)
+        self._inbox: Inbox = SimpleQueue()
+        self._signals: SimpleQueue[int | None] = SimpleQueue()
+        self._began = time.monotonic()
+        self._head: dict[str, Any] = {}
+
+    def cancel(self, signum: int) -> None:
+        """Stop the run; may be called from a signal handler or any thread, and returns at once.
+
+        The first call gives scripts `stops.GRACE` seconds after SIGTERM, a second one none.
+        """
+        self._signals.put(signum)
+        self._inbox.put(Cancelled(signum))
+
+    def execute(self) -> RunFinished:
+        """Run all steps. A failed step is no exception: see `RunFinished.exit_code`.
+
+        Raises EnvironmentFault or UsageError before anything starts, InternalError for a fault of this tool.
+        """
+        info = self._engine.info()
+        self._plan.check_capacity(info.cpus, info.memory)
+        images = {name: self._engine.image(name) for name in dict.fromkeys(s.job.image for s in self._plan.steps)}
+        reused = {
+            step: find_published(self._runs_dir, self._plan.pipeline, step, outputs)
+            for step, outputs in self._plan.reused_outputs().items()
+        }
+        run = rundir.create(self._runs_dir)
+        broadcast = self._open(run, info)
+        try:
+            return self._run(run, info, images, reused, broadcast)
+        finally:
+            broadcast.close()
+            broadcast.finish(None)
+
+    def _open(self, run: RunDirectory, info: EngineInfo) -> Broadcast:
+        """The files of the run itself. Raises WorkspaceError."""
+        self._began = time.monotonic()
+        self._head = {
+            "pipeline": self._plan.pipeline,
+            "file": str(self._plan.file),
+            "owner": rundir.owner(),
+            "started_at": now(),
+            "jobs": self._jobs,
+            "keep_going": self._keep_going,
+            "steps": list(self._plan.names),
+            "engine": plain(info),
+        }
+        try:
+            run.write_state({**self._head, "status": "running"})
+            run.layout.plan_json.write_bytes(json_bytes(self._plan.to_json()))
+            run.layout.pipeline_copy.write_bytes(self._plan.source_text)
+            rundir.point_latest(run)
+            return Broadcast(self._reporters, run.layout.events)
+        except OSError as error:
+            raise os_fault(error, run.layout.root, "cannot begin a run") from error
+        except WorkspaceError:
+            self._write_end(run, EXIT_ENVIRONMENT, ())
+            raise
+
+    def _run(
+        self,
+        run: RunDirectory,
+        info: EngineInfo,
+        images: dict[str, Image],
+        reused: dict[str, Reused],
+        broadcast: Broadcast,
+    ) -> RunFinished:
+        outbox = Outbox(lambda: self._inbox.put(Woken()))
+        live = stops.Stops(lambda text: self._inbox.put(Notice(at=now(), step=None, message=text)))
+        shop = Workshop(self._engine, images, Sources(run, reused), live, outbox, self._inbox.put)
+        capacity = Capacity(info.cpus, info.memory, self._jobs)
+        schedule = Schedule([step.task for step in self._plan.steps], capacity, keep_going=self._keep_going)
+        driver = Driver(self._plan, schedule, shop, broadcast, self._inbox)
+        self._announce(run, reused, broadcast)
+        stopper = threading.Thread(target=self._stop_on_signals, args=(live, outbox), name="stopper", daemon=True)
+        stopper.start()
+        try:
+            driver.drive()
+        except BaseException as error:
+            self._write_end(run, EXIT_INTERNAL, tuple(driver.results.values()))
+            if isinstance(error, Exception) and not isinstance(error, RunnerError):
+                raise _internal(error) from error
+            raise
+        finally:
+            self._signals.put(None)
+            stopper.join()
+        return self._end(run, driver, broadcast)
+
+    def _announce(self, run: RunDirectory, reused: dict[str, Reused], broadcast: Broadcast) -> None:
+        plan = self._plan
+        broadcast.emit(
+            RunStarted(
+                at=self._head["started_at"],
+                run_id=run.run_id,
+                run_dir=run.layout.root,
+                pipeline=plan.pipeline,
+                file=plan.file,
+                steps=plan.names,
+                jobs=self._jobs,
+            )
+        )
+        for step, found in reused.items():
+            text = f"does not run: its outputs come from run {found.run_id}"
+            broadcast.emit(Notice(at=now(), step=step, message=text))
+
+    def _stop_on_signals(self, live: stops.Stops, outbox: Outbox) -> None:
+        """A thread of its own: a reporter that blocks the main one must not keep containers alive."""
+        grace = stops.GRACE
+        while self._signals.get() is not None:
+            outbox.release()
+            live.stop_all(grace)
+            grace = 0.0
+
+    def _end(self, run: RunDirectory, driver: Driver, broadcast: Broadcast) -> RunFinished:
+        results = tuple(driver.results[name] for name in self._plan.names)
+        crashed = EXIT_INTERNAL if driver.crash is not None else None
+
+        def code() -> int:
+            return crashed or ending.exit_code(results, signum=driver.signum, fault=broadcast.fault)
+
+        broadcast.fault = max(broadcast.fault, self._write_end(run, code(), results))
+        finished = RunFinished(
+            at=now(),
+            run_id=run.run_id,
+            exit_code=code(),
+            status=ending.status(code()),
+            results=results,
+            seconds=time.monotonic() - self._began,
+        )
+        broadcast.emit(finished)
+        broadcast.close()
+        if code() != finished.exit_code:  # a reporter failed at the very end
+            finished = dataclasses.replace(finished, exit_code=code(), status=ending.status(code()))
+            self._write_end(run, code(), results)
+        broadcast.finish(finished)
+        if driver.crash is not None:
+            raise _internal(driver.crash) from driver.crash
+        return finished
+
+    def _write_end(self, run: RunDirectory, code: int, results: Sequence[StepResult]) -> int:
+        """The final `run.json`; returns the exit code that a failure to write it calls for."""
+        end = {
+            "status": ending.status(code),
+            "exit_code": code,
+            "finished_at": now(),
+            "seconds": round(time.monotonic() - self._began, 3),
+            "results": plain(tuple(results)),
+        }
+        try:
+            run.write_state({**self._head, **end})
+        except OSError as error:
+            complain(str(os_fault(error, run.layout.run_json, f"cannot write how run {run.run_id} ended")))
+            return EXIT_ENVIRONMENT
+        return EXIT_PASSED
+
+
+def _internal(error: BaseException) -> InternalError:
+    return InternalError(f"{type(error).__name__}: {printable(str(error))}", remedy="please report it")

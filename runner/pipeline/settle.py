@@ -1,0 +1,133 @@
+"""From a container's end to a step's result: message, outputs, publication, `result.json`.
+
+1. Outputs are published only after a passed verdict, and stay published only if `result.json` could be written.
+2. What the disk or the engine does wrong makes the verdict infrastructure, never a fault of the script.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import os
+import stat
+from pathlib import Path
+
+from runner.data.files import foreign, os_fault, write_json
+from runner.data.manifest import Manifest
+from runner.data.publish import Judgement, judge, publish, withdraw
+from runner.engine.base import Engine, Outcome, Verdict
+from runner.errors import EnvironmentFault
+from runner.pipeline.binding import Bound
+from runner.pipeline.events import StepResult, StepState
+from runner.pipeline.layout import StepLayout
+from runner.pipeline.outbox import Log
+from runner.pipeline.records import SCHEMA, plain
+from runner.sagemaker import ExitMessage, exit_message, failure_reason
+
+_NO_MESSAGE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
+_MESSAGE_LIMIT = 64 * 1024
+"""Bytes read of a message file: far more than SageMaker looks at."""
+
+
+def settle(engine: Engine, bound: Bound, outcome: Outcome, base: StepResult, logs: tuple[Log, ...]) -> StepResult:
+    """Judge, publish and write. `base` holds what is known of the container. Never raises for disk or engine."""
+    result = dataclasses.replace(
+        base,
+        state=StepState.PASSED if outcome.verdict is Verdict.PASSED else StepState.FAILED,
+        verdict=outcome.verdict,
+        reason=outcome.reason,
+        exit_code=outcome.exit_code,
+        signal=outcome.signal,
+        started_at=outcome.started_at,
+        finished_at=outcome.finished_at,
+        seconds=outcome.seconds,
+        warnings=(*base.warnings, *outcome.warnings),
+    )
+    fault = next((os_fault(log.fault, log.path, "cannot write the log") for log in logs if log.fault), None)
+    if fault is not None:
+        result = infrastructure(result, str(fault))
+    try:
+        return _judged(engine, bound, result)
+    except OSError as error:
+        fault = os_fault(error, bound.layout.root, "cannot publish the outputs")
+        return write_result(bound.layout, infrastructure(result, str(fault)))
+    except EnvironmentFault as error:
+        return write_result(bound.layout, infrastructure(result, str(error)))
+
+
+def infrastructure(result: StepResult, reason: str) -> StepResult:
+    """The same step, as one about which nothing can be said."""
+    return dataclasses.replace(
+        result, state=StepState.FAILED, verdict=Verdict.INFRASTRUCTURE, reason=reason, outputs={}
+    )
+
+
+def write_result(layout: StepLayout, result: StepResult) -> StepResult:
+    """Write `result.json`. If that cannot be, the result becomes infrastructure and lives on in `run.json` only."""
+    try:
+        write_json(layout.result, {"schema": SCHEMA, **plain(result)})
+    except OSError as error:
+        fault = str(os_fault(error, layout.result, "cannot write the result"))
+        reason = f"{result.reason}; {fault}" if result.verdict is Verdict.INFRASTRUCTURE else fault
+        return infrastructure(result, reason)
+    return result
+
+
+def _judged(engine: Engine, bound: Bound, result: StepResult) -> StepResult:
+    left = [bound.layout.attempt, *(folder.host for folder in bound.launch.config)]
+    if any(foreign(folder) for folder in left if folder.is_dir()):
+        engine.reclaim(left, bound.launch.image)
+    message = _read_message(bound)
+    result = dataclasses.replace(result, exit_message=message.text if message is not None else None)
+    if result.verdict is not Verdict.PASSED:
+        return write_result(bound.layout, result)
+    if message is not None and not message.valid:
+        return write_result(bound.layout, _failed(result, Verdict.INVALID_OUTPUT, _not_utf8(bound)))
+    judgement = judge(bound.launch.job.outputs, bound.launch.outputs)
+    result = dataclasses.replace(result, warnings=(*result.warnings, *judgement.warnings))
+    if judgement.verdict is not Verdict.PASSED:
+        return write_result(bound.layout, _failed(result, judgement.verdict, judgement.reason))
+    return _published(bound.layout, result, judgement)
+
+
+def _published(layout: StepLayout, result: StepResult, judgement: Judgement) -> StepResult:
+    manifests = publish(judgement.outputs, layout.outputs, layout.outputs_manifest)
+    outputs = {name: _summary(result, name, manifest) for name, manifest in manifests.items()}
+    written = write_result(layout, dataclasses.replace(result, outputs=outputs))
+    if written.verdict is not Verdict.PASSED:
+        withdraw(judgement.outputs, layout.outputs, layout.outputs_manifest)
+    return written
+
+
+def _summary(result: StepResult, name: str, manifest: Manifest) -> dict[str, object]:
+    return {"path": f"{result.directory}/outputs/{name}", **manifest.summary()}
+
+
+def _failed(result: StepResult, verdict: Verdict, reason: str) -> StepResult:
+    return dataclasses.replace(result, state=StepState.FAILED, verdict=verdict, reason=reason)
+
+
+def _not_utf8(bound: Bound) -> str:
+    return f"{bound.launch.job.exit_message} is not UTF-8: SageMaker fails such a job"
+
+
+def _read_message(bound: Bound) -> ExitMessage | None:
+    raw = _read_regular(bound.message) if bound.message is not None else None
+    if raw is None:
+        return None
+    return failure_reason(raw) if bound.launch.job.step_type == "training" else exit_message(raw)
+
+
+def _read_regular(path: Path) -> bytes | None:
+    """The beginning of a file that a script left; None for anything else. A symlink would name a file of the host's,
+    and a FIFO would never end."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError as error:
+        if error.errno in _NO_MESSAGE:
+            return None
+        raise
+    try:
+        return os.read(descriptor, _MESSAGE_LIMIT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,79 @@
+"""Containers that start ahead of need, so that a step whose inputs are ready runs at once.
+
+At most `AHEAD` steps are prepared ahead, in the order in which they will be needed. A waiting container holds little
+memory, whatever its step declares, so it is admitted loosely: each counts as `IDLE_MEMORY` against what running steps
+leave. Staging never makes a step worse: if it fails, the step is prepared again when its turn comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from runner.errors import EnvironmentFault
+from runner.pipeline.attempt import Prepared, Workshop
+from runner.pipeline.plan import PlannedStep
+
+AHEAD = 2
+IDLE_MEMORY = 256 << 20
+"""Bytes that an interpreter with its imports takes while it waits."""
+
+
+class Staging:
+    """Used from the main thread, but for what `obtain` returns."""
+
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+        self._pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="staging")
+        self._staged: dict[str, tuple[PlannedStep, Future[Prepared]]] = {}
+        self._drops: list[Future[None]] = []
+
+    def stage(self, wanted: Sequence[PlannedStep], free_memory: int) -> None:
+        """Begin to prepare what is wanted and is not yet, as far as there is room."""
+        for planned in wanted:
+            room = (len(self._staged) + 1) * IDLE_MEMORY <= free_memory
+            if len(self._staged) < AHEAD and room and planned.name not in self._staged:
+                self._staged[planned.name] = (planned, self._pool.submit(self._shop.prepare, planned))
+
+    def take(self, planned: PlannedStep) -> Future[Prepared] | None:
+        """The container of a step that starts now; the caller owns it from here on."""
+        staged = self._staged.pop(planned.name, None)
+        return staged[1] if staged is not None else None
+
+    def give_back(self, planned: PlannedStep, staged: Future[Prepared] | None) -> None:
+        """The step did not start after all."""
+        if staged is not None:
+            self._staged[planned.name] = (planned, staged)
+
+    def obtain(self, planned: PlannedStep, staged: Future[Prepared] | None) -> Prepared:
+        """Wait for a staged container, or prepare one now. Raises EnvironmentFault."""
+        if staged is None:
+            return self._shop.prepare(planned)
+        try:
+            return staged.result()
+        except EnvironmentFault as error:
+            self._shop.notice(planned.name, f"could not be prepared ahead of time, and is prepared again: {error}")
+            self._shop.forget(planned.name)
+        return self._shop.prepare(planned)
+
+    def drain(self, steps: Sequence[str] | None = None) -> None:
+        """Remove the staged containers of these steps, or of all: they are not needed. Returns at once."""
+        for name in [*self._staged] if steps is None else [name for name in steps if name in self._staged]:
+            _, future = self._staged.pop(name)
+            self._drops.append(self._pool.submit(self._drop, name, future))
+
+    def close(self) -> None:
+        """Remove what is left, and wait until it is gone. Raises what no fault of the environment explains."""
+        self.drain()
+        self._pool.shutdown(wait=True)
+        for drop in self._drops:
+            drop.result()
+
+    def _drop(self, name: str, staged: Future[Prepared]) -> None:
+        """Waits for a preparation that is under way; the pool began that one before this."""
+        try:
+            prepared = staged.result()
+        except EnvironmentFault:
+            self._shop.forget(name)
+        else:
+            self._shop.discard(prepared)
