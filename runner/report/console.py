@@ -115,18 +115,18 @@ class Board:
             progress, now = self._progress, self._clock()
             names = min(self._names(), max(columns - 20, 8))
             head = self._head(now)
-            space = max(rows - 4, 1)
             running = [self._running(step, names, columns, now) for step in progress.running]
             waiting = list(progress.waiting())
-        if len(running) > space:
-            hidden = len(running) - space + 1
-            running = [*running[: space - 1], f"  and {hidden} more running"]
-        room = space - len(running)
-        if len(waiting) <= room:
-            rest = [self._waiting(step, names) for step in waiting]
-        else:
-            rest = [f"{self._style.mark(StepState.WAITING)} {count(len(waiting), 'step')} waiting"] if waiting else []
-        return ["", *running, *rest[: max(room, 1)], "", shorten(head, columns, self._style.sign("…"))]
+        # A row above, one below, the head, and one that the terminal's cursor needs.
+        space = max(rows - 4, 1)
+        for_running = max(space - bool(waiting), 1)
+        if len(running) > for_running:
+            hidden = len(running) - for_running + 1
+            running = [*running[: for_running - 1], f"  and {hidden} more running"]
+        rest = [self._waiting(step, names) for step in waiting]
+        if len(rest) > space - len(running):
+            rest = [f"{self._style.mark(StepState.WAITING)} {count(len(waiting), 'step')} waiting"]
+        return ["", *running, *rest, "", shorten(head, columns, self._style.sign("…"))]
 
     def _running(self, step: str, names: int, columns: int, now: float) -> str:
         style = self._style
@@ -137,7 +137,8 @@ class Board:
         if room >= 0:
             line += style.paint("running  ", "cyan") + " "
         line += style.paint(f"{seconds(now - running.since):>8}", "bold")
-        return line + (f"  {style.paint(shorten(running.words, room - 3, dots), 'dim')}" if room >= 15 else "")
+        words = shorten(running.words, room - 3, dots) if room >= 15 else ""
+        return f"{line}  {style.paint(words, 'dim')}" if words else line
 
     def _waiting(self, step: str, names: int) -> str:
         name = shorten_middle(step, names, self._style.sign("…"))

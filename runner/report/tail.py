@@ -50,7 +50,7 @@ def read_tail(path: Path, stream: str) -> Excerpt:
         # The first line is a part of one; it is dropped unless nothing else is there.
         first, newline, rest = data.partition(b"\n")
         data = rest if newline and rest else b"... " + first
-    folder = Folder(limit=READ)
+    folder = Folder(limit=2 * READ)
     lines = [_cut(clean(line)) for line in folder.feed(data) + folder.flush()]
     return Excerpt(stream, path, total, tuple(_without_blank_ends(lines)), complete=start == 0)
 

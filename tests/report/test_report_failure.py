@@ -1,0 +1,192 @@
+"""The text of a failed step, and which lines of its output it shows."""
+
+from __future__ import annotations
+
+import os
+import tracemalloc
+from pathlib import Path
+
+import pytest
+from report.samples import PACKAGE, RUN_ID, TRACEBACK, TRAIN, demo_run, failed, write_streams
+
+from runner.engine.base import Verdict
+from runner.pipeline.events import StepResult, StepState
+from runner.report.failure import describe, words
+from runner.report.style import Style
+from runner.report.tail import excerpts, read_tail
+
+
+@pytest.fixture(autouse=True)
+def at_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def run_dir(tmp_path: Path) -> Path:
+    return tmp_path / "runs" / RUN_ID
+
+
+GOLDEN = f"""\
+✗ train failed after 1:01: exit 3
+  message   too many classes
+
+  stdout
+  │ [0] loss 0.9
+  │ [1] loss 0.8
+
+  stderr
+  │ a warning
+  │ Traceback (most recent call last):
+  │   File "/opt/ml/code/train.py", line 22, in main
+  │     raise ValueError("label column 'target' has 3 classes")
+  │ ValueError: label column 'target' has 3 classes
+
+  files     runs/{RUN_ID}/steps/train
+  logs      run-pipeline logs {RUN_ID} train
+  debug     run-pipeline debug train --run {RUN_ID}"""
+
+
+def test_the_whole_text(tmp_path: Path) -> None:
+    run_dir, _ = demo_run(tmp_path / "runs")
+    assert describe(TRAIN, run_dir) == GOLDEN
+
+
+def test_the_whole_text_in_ascii_and_in_colour(tmp_path: Path) -> None:
+    run_dir, _ = demo_run(tmp_path / "runs")
+    plain = describe(TRAIN, run_dir, Style(unicode=False))
+    assert plain == GOLDEN.replace("✗", "x").replace("│", "|")
+    assert "\x1b[31m✗\x1b[0m" in describe(TRAIN, run_dir, Style(color=True))
+
+
+def test_commands_name_another_directory_of_runs(tmp_path: Path) -> None:
+    run_dir, _ = demo_run(tmp_path / "my runs")
+    told = describe(TRAIN, run_dir)
+    assert f"run-pipeline debug train --run {RUN_ID} --runs-dir 'my runs'" in told
+
+
+@pytest.mark.parametrize(
+    ("result", "expected"),
+    [
+        (failed("exit 137: killed for memory at its limit of 512 MiB", Verdict.OOM), "at its limit of 512 MiB"),
+        (failed("wrote nothing to output 'x'", Verdict.MISSING_OUTPUT), "wrote nothing to output 'x'"),
+        (failed("", Verdict.TIMEOUT), "stopped after its time-out"),
+        (failed("", Verdict.EXIT, exit_code=3), "exit 3"),
+        (failed("", Verdict.EXIT, exit_code=139, signal="SIGSEGV"), "ended by SIGSEGV"),
+        (failed("two\nlines \x1b[31m"), "two lines"),
+        (PACKAGE, "train failed"),
+        (StepResult(step="a", state=StepState.CANCELLED, verdict=None, reason=""), "the run was stopped first"),
+    ],
+)
+def test_words(result: StepResult, expected: str) -> None:
+    assert words(result).endswith(expected)
+    assert "\n" not in words(result)
+    assert "\x1b" not in words(result)
+
+
+def test_silence_and_absence_are_said(run_dir: Path) -> None:
+    assert "It never ran: there is no output." in describe(failed(), run_dir)
+    write_streams(run_dir, "train", b"\n \n", b"")
+    assert "It wrote nothing to stdout or stderr." in describe(failed(), run_dir)
+
+
+def test_streams_that_cannot_be_read_are_said(run_dir: Path) -> None:
+    write_streams(run_dir, "train")
+    stdout = run_dir / "steps" / "train" / "stdout"
+    stdout.unlink()
+    stdout.mkdir()
+    assert "Its output cannot be read: Is a directory" in describe(failed(), run_dir)
+
+
+def test_infrastructure_sends_to_the_doctor(run_dir: Path) -> None:
+    told = describe(failed("the engine went away", Verdict.INFRASTRUCTURE), run_dir)
+    assert "train error after 1.0 s: the engine went away" in told
+    assert told.endswith("run-pipeline doctor")
+    assert "debug" not in told
+
+
+def test_partial_outputs_are_pointed_at(run_dir: Path) -> None:
+    write_streams(run_dir, "train", b"x\n")
+    attempt = run_dir / "steps" / "train" / "attempt" / "model"
+    attempt.mkdir(parents=True)
+    assert "partial" not in describe(failed(), run_dir)
+    (attempt / "part").touch()
+    assert f"partial   runs/{RUN_ID}/steps/train/attempt" in describe(failed(), run_dir)
+
+
+def test_blocked_has_no_output_and_no_commands(run_dir: Path) -> None:
+    assert describe(PACKAGE, run_dir) == "─ package blocked: train failed"
+
+
+def shown(run_dir: Path, stdout: bytes, stderr: bytes) -> dict[str, list[str]]:
+    write_streams(run_dir, "train", stdout, stderr)
+    folder = run_dir / "steps" / "train"
+    found = {excerpt.stream: list(excerpt.lines) for excerpt in excerpts(folder / "stdout", folder / "stderr")}
+    assert sum(map(len, found.values())) <= 40
+    return found
+
+
+def numbered(count: int, word: str = "line") -> bytes:
+    return b"".join(f"{word} {number}\n".encode() for number in range(count))
+
+
+def test_last_forty_lines_of_one_stream(run_dir: Path) -> None:
+    assert shown(run_dir, numbered(1000), b"") == {"stdout": [f"line {n}" for n in range(960, 1000)]}
+
+
+def test_the_stream_with_the_traceback_comes_last_and_whole(run_dir: Path) -> None:
+    found = shown(run_dir, numbered(100) + TRACEBACK.encode(), numbered(100, "noise"))
+    assert list(found) == ["stderr", "stdout"]
+    assert found["stdout"][-4:] == TRACEBACK.splitlines()
+    assert found["stderr"][-1] == "noise 99"
+    assert len(found["stderr"]) == 8
+
+
+def test_without_a_traceback_both_streams_share(run_dir: Path) -> None:
+    found = shown(run_dir, numbered(100), b"error: no such column\n")
+    assert len(found["stdout"]) == 39
+    assert found["stderr"] == ["error: no such column"]
+
+
+def test_a_traceback_far_from_the_end_is_still_shown(run_dir: Path) -> None:
+    found = shown(run_dir, b"", TRACEBACK.encode() + numbered(200, "teardown"))["stderr"]
+    assert found[:4] == TRACEBACK.splitlines()
+    assert found[4] == "... 195 more lines ..."
+    assert found[-1] == "teardown 199"
+
+
+def test_a_deep_traceback_is_cut_in_its_middle(run_dir: Path) -> None:
+    frames = b"".join(f'  File "a.py", line {n}, in f\n    f()\n'.encode() for n in range(100))
+    trace = b"Traceback (most recent call last):\n" + frames + b"RecursionError: too deep\n"
+    found = shown(run_dir, numbered(50), trace)["stderr"]
+    assert found[0] == "Traceback (most recent call last):"
+    assert found[-1] == "RecursionError: too deep"
+    assert any("more lines" in line for line in found)
+
+
+def test_a_huge_file_is_not_read(run_dir: Path) -> None:
+    write_streams(run_dir, "train")
+    stdout = run_dir / "steps" / "train" / "stdout"
+    os.truncate(stdout, 100 << 20)  # sparse
+    with stdout.open("ab") as file:
+        file.write(b"\n" + numbered(50))
+    tracemalloc.start()
+    told = describe(failed(), run_dir)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert "stdout, the last 40 lines of 100 MiB" in told
+    assert "line 49" in told
+    assert peak < 4 << 20
+
+
+def test_one_huge_line_is_cut(run_dir: Path) -> None:
+    write_streams(run_dir, "train", b"x" * (10 << 20) + b" the end")
+    excerpt = read_tail(run_dir / "steps" / "train" / "stdout", "stdout")
+    assert len(excerpt.lines) == 1
+    assert len(excerpt.lines[0]) < 600
+    assert excerpt.lines[0].endswith("the end")
+    assert not excerpt.complete
+
+
+def test_output_is_cleaned(run_dir: Path) -> None:
+    found = shown(run_dir, b"\x1b[2Jgone\x07\n 10%\r100%\n\xff\n", b"")
+    assert found == {"stdout": ["gone", "100%", "\ufffd"]}

@@ -1,0 +1,110 @@
+"""Plans as text and as JSON."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runner.pipeline.plan import Plan, PlannedStep
+from runner.pipeline.select import Action, Choice, Selection
+from runner.report import plan as report
+from runner.sagemaker.job import (
+    CodeFile,
+    ConfigFile,
+    ContainerJob,
+    HostData,
+    InputMount,
+    Limits,
+    OutputMount,
+    StepData,
+)
+
+
+@pytest.fixture
+def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
+    monkeypatch.chdir(tmp_path)
+    load = ContainerJob(
+        step="load",
+        step_type="processing",
+        image="python",
+        entrypoint=("python3", "/opt/ml/processing/input/code/load.py"),
+        arguments=("--name", "a b\n\x1b[2J"),
+        env=(("PASSWORD", "pa$sword"), ("SM_OWN", "kept")),
+        inputs=(
+            InputMount("DATA", "/opt/ml/processing/input/DATA", HostData(str(tmp_path / "data"))),
+            InputMount("code", "/opt/ml/processing/input/code", CodeFile("/elsewhere/load.py")),
+        ),
+        outputs=(OutputMount("data", "/opt/ml/processing/output/data", allow_empty=True),),
+        config=(ConfigFile("/opt/ml/config/processingjobconfig.json", "{}"),),
+        limits=Limits(cpus=2, memory=512 << 20, timeout=90),
+    )
+    fit = ContainerJob(
+        step="fit",
+        step_type="training",
+        image="xgboost",
+        arguments=("train",),
+        working_dir="/opt/ml/code",
+        env=(("MINE", "1"), ("SM_MODEL_DIR", "/opt/ml/model"), ("TRAINING_JOB_NAME", "x")),
+        inputs=(
+            InputMount("train", "/opt/ml/input/data/train", StepData("load", "data")),
+            InputMount("extra", "/opt/ml/input/data/extra", StepData("old", "data")),
+        ),
+        outputs=(OutputMount("model", "/opt/ml/model", archive="model.tar.gz"),),
+        network="bridge",
+    )
+    choices = (
+        Choice("old", Action.REUSE, "named by --skip; 'fit' takes its outputs from an earlier run"),
+        Choice("load", Action.RUN, "selected"),
+        Choice("fit", Action.RUN, "selected"),
+    )
+    steps = (PlannedStep(load, (), 2.0), PlannedStep(fit, ("load",), 1.0))
+    return Plan("demo", tmp_path / "pipeline.yaml", b"", steps, (), Selection(choices))
+
+
+def test_text(plan: Plan) -> None:
+    assert report.text(plan) == (
+        "demo: 2 of 3 steps, pipeline.yaml\n"
+        "\n"
+        "1  load  processing\n"
+        "   image     python\n"
+        "   command   python3 /opt/ml/processing/input/code/load.py --name $'a b\\n\\x1b[2J'\n"
+        "   env       PASSWORD='pa$sword'\n"
+        "             SM_OWN=kept\n"
+        "   input     /opt/ml/processing/input/DATA   ← data\n"
+        "             /opt/ml/processing/input/code   ← /elsewhere/load.py\n"
+        "   output    /opt/ml/processing/output/data  → data, may be empty\n"
+        "   config    /opt/ml/config/processingjobconfig.json\n"
+        "   limits    2 CPUs, 512 MiB memory, time-out 1:30, then 2:00 to stop\n"
+        "   network   none\n"
+        "   starts    at once\n"
+        "\n"
+        "2  fit  training\n"
+        "   image     xgboost\n"
+        "   command   <the image's ENTRYPOINT> train\n"
+        "   cwd       /opt/ml/code\n"
+        "   env       MINE=1\n"
+        "             and 2 that SageMaker sets (SM_*, TRAINING_JOB_* ...); --json has them\n"
+        "   input     /opt/ml/input/data/train  ← load.data\n"
+        "             /opt/ml/input/data/extra  ← old.data (of an earlier run)\n"
+        "   output    /opt/ml/model             → model, as model.tar.gz\n"
+        "   limits    none\n"
+        "   network   bridge (open)\n"
+        "   starts    when load passed\n"
+        "\n"
+        "not run\n"
+        "   old: named by --skip; 'fit' takes its outputs from an earlier run"
+    )
+
+
+def test_a_command_of_the_image_alone() -> None:
+    job = ContainerJob(step="a", step_type="processing", image="x")
+    assert report.command(job) == "<the image's ENTRYPOINT> <the image's CMD>"
+
+
+def test_json(plan: Plan) -> None:
+    document = json.loads(json.dumps(report.document(plan)))
+    assert document["schema_version"] == 1
+    assert document["pipeline"] == "demo"
+    assert [step["job"]["step"] for step in document["steps"]] == ["load", "fit"]
