@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
+import os
 import shlex
 import shutil
-import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,6 @@ from runner.cli.options import command, complete_runs, runs_dir_option
 from runner.cli.output import note
 
 if TYPE_CHECKING:
-    from runner.pipeline.layout import StepLayout
     from runner.pipeline.store import RunRecord
 
 
@@ -25,11 +24,11 @@ if TYPE_CHECKING:
 @click.option("--run", default="latest", show_default=True, help="A run's name.", shell_complete=complete_runs)
 @click.option("--command", "line", metavar="CMD", help="Run this in a shell there, instead of opening one.")
 @runs_dir_option
-def debug(step: str, run: str, line: str | None, runs_dir: Path) -> int:
+def debug(step: str, run: str, line: str | None, runs_dir: Path) -> None:
     """Open a shell where STEP failed: same image, mounts, environment and working directory.
 
-    The command that failed is shown, to be repeated there. What you change in the container is gone when you leave,
-    but for its output directories. The exit code is that of the shell, or of CMD.
+    The command that failed is shown, to be repeated there. Inputs are copies: nothing of the run changes. What is
+    written to the outputs is kept, in a directory that is named at the end. The exit code is the shell's, or CMD's.
     """
     from runner.pipeline.store import find_run
 
@@ -38,8 +37,10 @@ def debug(step: str, run: str, line: str | None, runs_dir: Path) -> int:
     if line is None:
         _need_terminal(step)
         note(_greeting(record, step))
-    argv = [str(script)] if line is None else [str(script), line]
-    return _shell_status(subprocess.run(argv, check=False).returncode)
+    else:
+        _be_stdin(f"{line}\n".encode("utf-8", "surrogateescape"))
+    # No process of ours stays between the terminal and the shell: signals and the exit status are its own.
+    os.execvp("bash", ["bash", str(script)])  # noqa: S606
 
 
 def _script(record: RunRecord, step: str) -> Path:
@@ -79,18 +80,12 @@ def _need_terminal(step: str) -> None:
 def _greeting(record: RunRecord, step: str) -> str:
     from runner.report.failure import headline
 
-    lines = [headline(record.result(step)), f"  its command: {_command(record.layout.step(step))}"]
-    return "\n".join([*lines, "  `exit` leaves the shell"])
+    return f"{headline(record.result(step))}\n`exit` leaves the shell; changes to inputs are private to it"
 
 
-def _command(layout: StepLayout) -> str:
-    """What the container ran, as `job.json` tells it."""
-    job = json.loads(layout.job.read_bytes())
-    if job["entrypoint"] is None:
-        return shlex.join(["<entrypoint of the image>", *(job["arguments"] or ["<cmd of the image>"])])
-    return shlex.join([*job["entrypoint"], *(job["arguments"] or [])])
-
-
-def _shell_status(returncode: int) -> int:
-    """As a shell says it: 128 plus the number of the signal that ended the command."""
-    return 128 - returncode if returncode < 0 else returncode
+def _be_stdin(data: bytes) -> None:
+    """Let the process read `data` as its stdin, and then the end of file."""
+    with tempfile.TemporaryFile() as file:
+        file.write(data)
+        file.seek(0)
+        os.dup2(file.fileno(), 0)

@@ -63,7 +63,8 @@ def _from_click(error: click.ClickException) -> UsageError:
 
 
 def _internal(error: BaseException, runs_dir: Path | None) -> InternalError:
-    head = f"internal error: {type(error).__name__}: {error}"
+    what = error.message if isinstance(error, InternalError) else f"{type(error).__name__}: {error}"
+    head = f"internal error: {what}"
     trace = "".join(traceback.format_exception(error))
     facts = f"run-pipeline {__version__}, Python {sys.version.split()[0]}, {sys.platform}\n\n"
     saved = _save(facts + trace, runs_dir)
