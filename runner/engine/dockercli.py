@@ -14,12 +14,12 @@ def docker_argv(launch: Launch, *, by_reference: bool = False) -> list[str]:
     read-only other when the directory for it is missing there; such a launch needs the script too.
     The image is named by id, or by the reference that the user wrote. The job's time-out is not in it: Docker has none.
     """
-    words = ["docker", "run", "--rm", *flags(launch)]
+    words = ["docker", "run", "--rm", *(word for option in options(launch) for word in option)]
     for bound in launch.inputs:
         words += ["--mount", f"{_bind(bound)},readonly"]
     for place in (*launch.outputs, *launch.config):
         words += ["--mount", _bind(place)]
-    return [*words, *entrypoint(launch), image(launch, by_reference=by_reference), *arguments(launch)]
+    return [*words, image(launch, by_reference=by_reference), *arguments(launch)]
 
 
 def _bind(bound: BoundInput | BoundOutput) -> str:
@@ -31,37 +31,36 @@ def csv_field(text: str) -> str:
     return '"' + text.replace('"', '""') + '"' if any(character in text for character in ',"\r\n') else text
 
 
-def flags(launch: Launch) -> list[str]:
-    """All that the engine sets but mounts and command. The image's USER applies by itself, and its WORKDIR too when
-    the job names none."""
+def options(launch: Launch, *, entrypoint: str | None = None) -> list[tuple[str, ...]]:
+    """All that the engine sets but mounts, each option with its value.
+
+    The image's USER applies by itself, and its WORKDIR too when the job names none. `--entrypoint` takes one word (the
+    job's first, or the one given here); `arguments` has the others.
+    """
     job = launch.job
-    words = ["--network", job.network, "--hostname", job.hostname, "--no-healthcheck"]
+    found: list[tuple[str, ...]] = [("--network", job.network), ("--hostname", job.hostname), ("--no-healthcheck",)]
     if job.network == "none":  # a network of its own makes the name resolve; without one nothing does
-        words += ["--add-host", f"{job.hostname}:127.0.0.1"]
-    for key, value in job.env:
-        words += ["--env", f"{key}={value}"]
+        found.append(("--add-host", f"{job.hostname}:127.0.0.1"))
+    found += [("--env", f"{key}={value}") for key, value in job.env]
     if job.working_dir is not None:
-        words += ["--workdir", job.working_dir]
-    return [*words, *_limits(job.limits)]
+        found.append(("--workdir", job.working_dir))
+    found += _limits(job.limits)
+    if entrypoint is not None or job.entrypoint:
+        found.append(("--entrypoint", entrypoint if entrypoint is not None else (job.entrypoint or ())[0]))
+    return found
 
 
-def _limits(limits: Limits) -> list[str]:
-    words: list[str] = []
+def _limits(limits: Limits) -> list[tuple[str, ...]]:
+    found: list[tuple[str, ...]] = []
     if limits.cpus is not None:
-        words += ["--cpus", f"{limits.cpus:.9f}".rstrip("0").rstrip(".")]  # Docker refuses more than nine places
+        found.append(("--cpus", f"{limits.cpus:.9f}".rstrip("0").rstrip(".")))  # Docker refuses more than nine places
     if limits.memory is not None:
-        words += ["--memory", str(limits.memory), "--memory-swap", str(limits.memory)]
+        found += [("--memory", str(limits.memory)), ("--memory-swap", str(limits.memory))]
     if limits.shm_size is not None:
-        words += ["--shm-size", str(limits.shm_size)]
+        found.append(("--shm-size", str(limits.shm_size)))
     if limits.pids is not None:
-        words += ["--pids-limit", str(limits.pids)]
-    return words
-
-
-def entrypoint(launch: Launch) -> list[str]:
-    """`--entrypoint` takes one word; the others go before the arguments."""
-    words = launch.job.entrypoint
-    return ["--entrypoint", words[0]] if words else []
+        found.append(("--pids-limit", str(limits.pids)))
+    return found
 
 
 def arguments(launch: Launch) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path, PurePosixPath
 from runner.engine import byhand
 from runner.engine.base import Launch
 from runner.engine.creation import argv
-from runner.engine.dockercli import arguments, csv_field, docker_argv, entrypoint, flags, image
+from runner.engine.dockercli import arguments, csv_field, docker_argv, image, options
 from runner.errors import EnvironmentFault
 
 __all__ = ["docker_argv", "reproduce_script", "shell_script"]
@@ -32,14 +32,13 @@ def reproduce_script(launch: Launch, *, directory: Path | None = None, by_refere
     directory is named relative to it, so that a run directory can be moved; other inputs are named absolutely.
     """
     where = directory or launch.scratch.parent
-    command = [*_quoted(entrypoint(launch)), '"$image"', *_quoted(arguments(launch))]
     return _script(
         launch,
         "reproduce",
         where,
         by_reference,
         [f"# Runs {_about(launch)} again, by hand, with nothing but docker.", *_differences(launch)],
-        [*_run("--rm", launch, command), byhand.START],
+        [*_run("--rm", options(launch), arguments(launch)), byhand.START],
     )
 
 
@@ -47,7 +46,7 @@ def shell_script(launch: Launch, *, directory: Path | None = None, by_reference:
     """As `reproduce_script`, but with a shell where the command would start: same image, mounts, environment, limits
     and working directory. The command is shown first. Commands on a standard input that is no terminal work too."""
     where = directory or launch.scratch.parent
-    command = ["--entrypoint", "/bin/sh", '"$image"', "-c", shlex.quote(_SHELL)]
+    run = _run('"${terminal[@]}"', options(launch, entrypoint="/bin/sh"), ["-c", _SHELL])
     told = [f"say {shlex.quote('the command of this step is:')}", f"say {shlex.quote('  ' + _command_text(launch))}"]
     return _script(
         launch,
@@ -55,7 +54,7 @@ def shell_script(launch: Launch, *, directory: Path | None = None, by_reference:
         where,
         by_reference,
         [f"# Opens a shell in the container of {_about(launch)}, with nothing but docker."],
-        [byhand.TERMINAL, *_run('"${terminal[@]}"', launch, command), *told, byhand.START_SHELL],
+        [byhand.TERMINAL, *run, *told, byhand.START_SHELL],
     )
 
 
@@ -139,14 +138,14 @@ def _copies(launch: Launch, places: list[_Place]) -> list[str]:
     ]
 
 
-def _run(mode: str, launch: Launch, command: list[str]) -> list[str]:
-    pairs = flags(launch)
+def _run(mode: str, options: list[tuple[str, ...]], arguments: list[str]) -> list[str]:
     return [
         "run=(",
         f'  docker run {mode} --name "$name" --cidfile "$work/container"',
-        *(f"  {word}" for word in _quoted(pairs)),
+        *(f"  {shlex.join(option)}" for option in options),
         '  "${mounts[@]}"',
-        *(f"  {word}" for word in command),
+        '  "$image"',
+        *(f"  {shlex.quote(word)}" for word in arguments),
         ")",
     ]
 
@@ -181,7 +180,3 @@ def _about(launch: Launch) -> str:
 def _comment(text: str) -> str:
     """In quotes and on one line: a line end in a name must not end the comment."""
     return json.dumps(text, ensure_ascii=False)
-
-
-def _quoted(words: list[str]) -> list[str]:
-    return [shlex.quote(word) for word in words]

@@ -19,12 +19,12 @@ class ExitMessage:
 
 
 def exit_message(raw: bytes) -> ExitMessage:
-    """A processing job's ExitMessage from the bytes of its message file (its first 1024 are enough to pass).
+    """A processing job's ExitMessage from the bytes of its message file (more than 1024 of them, if there are more).
 
     Only the first 1024 bytes count; a character that the limit cuts in two is dropped, and is not an encoding fault.
     """
     head = raw[:MESSAGE_BYTES]
-    cut = len(head) == MESSAGE_BYTES
+    cut = len(raw) > MESSAGE_BYTES
     try:
         return ExitMessage(codecs.getincrementaldecoder("utf-8")().decode(head, final=not cut))
     except UnicodeDecodeError:
