@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -12,12 +11,15 @@ from runner.data.files import json_bytes, os_fault
 from runner.data.manifest import named
 from runner.data.materialise import code_file, code_tree, single_file
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
+from runner.engine.render import reproduce_script, shell_script
+from runner.errors import SpecError
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import RunDirectory
 from runner.pipeline.store import Reused
 from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, HostData, InputMount, StepData
+from runner.spec.script import third_party_imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,14 +136,7 @@ def _write_config(job: ContainerJob, layout: StepLayout, taken: set[str]) -> tup
 
 def _write_scripts(launch: Launch, layout: StepLayout) -> None:
     """What a person runs by hand, with nothing but Docker."""
-    if importlib.util.find_spec("runner.engine.render") is None:
-        return
-    from runner.engine import render
-
-    for path, text in (
-        (layout.reproduce, render.reproduce_script(launch)),
-        (layout.shell, render.shell_script(launch)),
-    ):
+    for path, text in ((layout.reproduce, reproduce_script(launch)), (layout.shell, shell_script(launch))):
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
         path.chmod(path.stat().st_mode | 0o111)
 
@@ -155,12 +150,10 @@ def _host_path(target: str | None, mounts: tuple[BoundOutput, ...]) -> Path | No
 
 def _preimport(job: ContainerJob) -> tuple[str, ...]:
     """Third-party modules that the script imports, as far as its text tells; none when it cannot be read."""
-    from runner.spec.script import third_party_imports
-
     script = _script(job)
     try:
         return third_party_imports(script) if script is not None else ()
-    except (OSError, SyntaxError, ValueError):
+    except SpecError:
         return ()  # the script itself will say what is wrong with it
 
 
