@@ -1,0 +1,143 @@
+"""A plan as shell commands that need nothing but Docker: what `plan --shell` prints.
+
+    mkdir by-hand ; per step: make directories, copy inputs, docker run, publish
+
+Each step has a directory below `work`: private copies of its inputs in `inputs`, what the platform writes in `config`,
+what it writes itself in `outputs`, and what others take from it in `published`. The words of `docker run` come from
+`runner.engine.render`.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from runner.engine.base import BoundOutput, Image, Launch, StartMode
+from runner.report.text import one_line
+from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, InputMount, StepData
+
+if TYPE_CHECKING:
+    from runner.pipeline.plan import Plan
+
+FOLDER = "by-hand"
+
+
+def shell(plan: Plan, work: Path | None = None, runs_dir: Path | None = None) -> str:
+    """Bash that runs the plan's steps one after the other, no newline at its end. Nothing is read but paths.
+
+    `work` (default `by-hand` in the working directory) must not exist when it is run. Outputs of steps that the plan
+    does not run come from the latest run in `runs_dir` (default `runs` in the working directory).
+    """
+    hand = _Hand(plan, (work or Path(FOLDER)).absolute(), (runs_dir or Path("runs")).absolute())
+    head = [
+        f"# {one_line(plan.pipeline)}, by hand. Paste it step by step, or save it and run it with `bash -e`.",
+        "# Containers write as root: what they leave below this directory may need sudo to be removed.",
+        _words("mkdir", str(hand.work)),
+    ]
+    steps = [hand.step(number, step.job) for number, step in enumerate(plan.steps, 1)]
+    return "\n".join([*head, *(line for step in steps for line in ["", *step])])
+
+
+class _Hand:
+    """The plan's steps as lines of bash."""
+
+    def __init__(self, plan: Plan, work: Path, runs_dir: Path) -> None:
+        self.work = work
+        self._running = set(plan.names)
+        self._latest = runs_dir / "latest"
+
+    def step(self, number: int, job: ContainerJob) -> list[str]:
+        root = self.work / job.step
+        inputs = [BoundOutput(mount.name, mount.target, root / "inputs" / mount.name) for mount in job.inputs]
+        outputs = [BoundOutput(mount.name, mount.target, root / "outputs" / mount.name) for mount in job.outputs]
+        config = list(_config(job, root, {mount.target for mount in outputs}))
+        lines = [f"# {number}. {one_line(job.step)}"]
+        lines.append(_words("mkdir", "-p", *(str(place.host) for place in (*inputs, *outputs, *config))))
+        lines += [self._copy(mount, place.host) for mount, place in zip(job.inputs, inputs, strict=True)]
+        lines += _config_files(job, [*config, *outputs])
+        lines.append(_docker(job, self.work, (*inputs, *outputs, *config)))
+        return lines + list(_publish(job, root))
+
+    def _copy(self, mount: InputMount, target: Path) -> str:
+        """A private copy: on SageMaker a script may write into its inputs."""
+        source = mount.source
+        if isinstance(source, StepData):
+            mine = source.step in self._running
+            place = self.work / source.step / "published" if mine else self._latest / "steps" / source.step / "outputs"
+            return _words("cp", "-a", f"{place / source.output}/.", f"{target}/")
+        if isinstance(source, CodeFile):
+            return _words("cp", source.path, f"{target}/")
+        if isinstance(source, CodeTree):
+            return _words("cp", "-RL", f"{source.path}/.", f"{target}/")
+        directory = Path(source.path).is_dir()
+        return (
+            _words("cp", "-a", f"{source.path}/.", f"{target}/")
+            if directory
+            else _words("cp", "-L", source.path, f"{target}/")
+        )
+
+
+def _config(job: ContainerJob, root: Path, taken: set[str]) -> Iterable[BoundOutput]:
+    """A directory for each parent of the platform's files and of the script's message that is no output itself."""
+    files = [item.target for item in job.config] + ([job.exit_message] if job.exit_message is not None else [])
+    parents = dict.fromkeys(str(PurePosixPath(file).parent) for file in files)
+    wanted = [parent for parent in parents if parent not in taken]
+    return [BoundOutput(f"config-{n}", parent, root / "config" / str(n)) for n, parent in enumerate(wanted)]
+
+
+def _config_files(job: ContainerJob, places: list[BoundOutput]) -> list[str]:
+    hosts = {place.target: place.host for place in places}
+    lines = []
+    for item in job.config:
+        target = PurePosixPath(item.target)
+        content = _words("printf", "%s", item.content)
+        lines.append(f"{content} > {shlex.quote(str(hosts[str(target.parent)] / target.name))}")
+    return lines
+
+
+def _docker(job: ContainerJob, work: Path, mounts: tuple[BoundOutput, ...]) -> str:
+    """Every mount is writable: the inputs are copies."""
+    from runner.engine.dockercli import arguments
+    from runner.engine.recipes import docker_reference
+    from runner.engine.render import docker_argv
+
+    image = Image(
+        reference=docker_reference(job.image), id="", entrypoint=(), cmd=(), env=(), user="", working_dir="",
+        python=None, python_version=None, mode=StartMode.COLD,
+    )  # fmt: skip
+    launch = Launch(
+        job=job, image=image, run_id=FOLDER, run_root=work, inputs=(), outputs=mounts, config=(),
+        scratch=work / job.step / "scratch",
+    )  # fmt: skip
+    words = docker_argv(launch, by_reference=True)
+    end = len(words) - 1 - len(arguments(launch))
+    return _folded(words[:end], words[end:])
+
+
+def _folded(options: list[str], command: list[str]) -> str:
+    """`docker run`, one option a line, then the image and its arguments."""
+    lines = [options[:2]]
+    for word in options[2:]:
+        if word.startswith("--"):
+            lines.append([])
+        lines[-1].append(word)
+    return " \\\n  ".join(_words(*line) for line in [*lines, command])
+
+
+def _publish(job: ContainerJob, root: Path) -> Iterable[str]:
+    """What a passed step hands on: its output directories, or the archives that SageMaker makes of them."""
+    published = root / "published"
+    for output in job.outputs:
+        source, target = root / "outputs" / output.name, published / output.name
+        if output.archive is None:
+            yield _words("mkdir", "-p", str(published))
+            yield _words("ln", "-s", str(source), str(target))
+        else:
+            yield _words("mkdir", "-p", str(target))
+            yield _words("tar", "-C", str(source), "-czf", str(target / output.archive), ".")
+
+
+def _words(*words: str) -> str:
+    return shlex.join(words)

@@ -1,0 +1,141 @@
+"""`plan --shell`: the pipeline by hand, with nothing but bash and docker."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from runner.pipeline.plan import Plan, make_plan
+from runner.pipeline.select import select
+from runner.report.byhand import shell
+from runner.spec import load
+
+PIPELINE = """\
+name: by hand
+image: python
+steps:
+  make:
+    script: make.py
+    args: ["it's", "$HOME", "--flag"]
+    env: {WORD: 'pa$sword "x"'}
+    inputs: {FILE: "data/a file.txt", TREE: data}
+    outputs: [data]
+  fit:
+    type: training
+    script: fit.py
+    inputs: {train: {from: make.data}}
+  check:
+    source_dir: lib
+    script: check.py
+    inputs: {model: {from: fit.model}, data: {from: make.data}}
+    outputs: [seen]
+"""
+OWNER = """
+import os
+def hand_back(*roots):
+    mine = os.stat("/opt/ml/input/data/train" if os.path.exists("/opt/ml/input") else "/opt/ml/processing/input/code")
+    for root in roots:
+        for folder, _, files in os.walk(root):
+            for name in [".", *files]:
+                os.chown(os.path.join(folder, name), mine.st_uid, mine.st_gid)
+"""
+SCRIPTS = {
+    "make.py": OWNER
+    + """
+import json, sys
+seen = {"argv": sys.argv[1:], "word": os.environ["WORD"], "file": os.listdir("/opt/ml/processing/input/FILE"),
+        "tree": sorted(os.listdir("/opt/ml/processing/input/TREE")), "config": sorted(os.listdir("/opt/ml/config"))}
+json.dump(seen, open("/opt/ml/processing/output/data/seen.json", "w"))
+hand_back("/opt/ml/processing/output")
+""",
+    "fit.py": OWNER
+    + """
+open("/opt/ml/input/data/train/seen.json", "w").write("spoilt")
+open("/opt/ml/model/weights", "w").write("w")
+hand_back("/opt/ml/model", "/opt/ml/input/data")
+""",
+    "lib/check.py": OWNER
+    + """
+import shutil, tarfile
+import helper
+print(tarfile.open("/opt/ml/processing/input/model/model.tar.gz").getnames())
+shutil.copy("/opt/ml/processing/input/data/seen.json", "/opt/ml/processing/output/seen")
+hand_back("/opt/ml/processing")
+""",
+    "lib/helper.py": "",
+    "data/a file.txt": "hello",
+    "data/b": "",
+}
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    home = tmp_path / "my project"
+    for name, text in {**SCRIPTS, "pipeline.yaml": PIPELINE}.items():
+        (home / name).parent.mkdir(parents=True, exist_ok=True)
+        (home / name).write_text(text)
+    monkeypatch.chdir(home)
+    return home
+
+
+def plan_of(project: Path, **selection: list[str]) -> Plan:
+    pipeline = load(project / "pipeline.yaml")
+    return make_plan(pipeline, select(pipeline.spec, **selection))
+
+
+def run(script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-e"], input=script, env={**os.environ, **environ}, capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.mark.docker
+def test_the_whole_pipeline_by_hand(project: Path, python_image: str) -> None:
+    told = run(shell(plan_of(project)))
+    assert told.returncode == 0, told.stderr
+    assert "weights" in told.stdout
+    seen = (project / "by-hand" / "check" / "published" / "seen" / "seen.json").read_text()
+    assert seen == (
+        '{"argv": ["it\'s", "$HOME", "--flag"], "word": "pa$sword \\"x\\"", "file": ["a file.txt"], '
+        '"tree": ["a file.txt", "b"], "config": ["processingjobconfig.json", "resourceconfig.json"]}'
+    )
+    assert run(shell(plan_of(project))).returncode != 0  # never on top of an earlier try
+
+
+@pytest.fixture
+def false_docker(tmp_path: Path) -> str:
+    """A PATH whose `docker` fails."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    (folder / "docker").write_text("#!/bin/sh\nexit 7\n")
+    (folder / "docker").chmod(0o755)
+    return f"{folder}:{os.environ['PATH']}"
+
+
+def test_a_failed_step_stops_it_and_publishes_nothing(project: Path, false_docker: str) -> None:
+    told = run(shell(plan_of(project)), PATH=false_docker)
+    assert told.returncode == 7
+    assert (project / "by-hand" / "make" / "inputs" / "FILE" / "a file.txt").read_text() == "hello"
+    assert not (project / "by-hand" / "make" / "published").exists()
+    assert not (project / "by-hand" / "fit").exists()
+
+
+def test_what_does_not_run_comes_from_the_latest_run(project: Path) -> None:
+    text = shell(plan_of(project, only=["fit"]), project / "else where", project / "runs")
+    source = project / "runs" / "latest" / "steps" / "make" / "outputs" / "data"
+    target = project / "else where" / "fit" / "inputs" / "train"
+    assert f"cp -a '{source}/.' '{target}/'" in text.splitlines()
+    assert "# 1. fit" in text
+    assert "# 2." not in text
+
+
+def test_one_option_a_line(project: Path) -> None:
+    text = shell(plan_of(project, only=["make"]))
+    command = text[text.index("docker run") :].splitlines()
+    assert command[0] == "docker run \\"
+    assert "  --env 'WORD=pa$sword \"x\"' \\" in command
+    image = next(line for line in command if "make.py" in line)
+    assert image.endswith("/opt/ml/processing/input/code/make.py 'it'\"'\"'s' '$HOME' --flag")
