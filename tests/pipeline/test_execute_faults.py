@@ -226,29 +226,30 @@ def test_a_failed_removal_changes_no_verdict(tmp_path: Path) -> None:
 
 
 def test_a_container_that_cannot_be_told_to_stop_does_not_save_the_others(tmp_path: Path) -> None:
-    engine = FakeEngine({"a": sleeper, "b": sleeper})
-    harness = Harness(tmp_path, engine)
-    cancelling(harness, signal.SIGINT)
-    gates = engine._hook
-    assert isinstance(gates, Gates)
+    gates = Gates()
     gates.fail["stop", "a"] = EnvironmentFault("no answer")
-    told = gates.reached["stop", "b"] = threading.Event()
-    running = gates.reached["run", "b"] = threading.Event()
-    gates.wait["run", "a"] = running  # both run before the signal
+    for point, name in (("run", "a"), ("run", "b"), ("remove", "b")):
+        gates.reached[point, name] = threading.Event()
 
-    def free() -> None:
-        assert told.wait(PATIENCE)
-        for container in engine.containers.values():
-            container._stop(container.stops[0][0] if container.stops else sent(), 0)
+    def alone(s: FakeStep) -> int:
+        """Ends by itself, once the other is gone."""
+        (s.outputs["out"] / "f").write_text("1")
+        assert gates.reached["remove", "b"].wait(PATIENCE)
+        return 0
 
-    def sent() -> Any:
-        from runner.engine.base import StopReason
+    harness = Harness(tmp_path, FakeEngine({"a": alone, "b": sleeper}, hook=gates))
+    run = harness.prepare(a=step(), b=step())
 
-        return StopReason.CANCELLED
+    def send() -> None:
+        assert gates.reached["run", "a"].wait(PATIENCE)
+        assert gates.reached["run", "b"].wait(PATIENCE)
+        run.cancel(signal.SIGINT)
 
-    threading.Thread(target=free, daemon=True).start()
-    finished = harness.execute(a=step(), b=step())
-    assert verdicts(finished) == {"a": "cancelled", "b": "cancelled"}
+    threading.Thread(target=send, daemon=True).start()
+    finished = run.execute()
+    harness.nothing_left()
+    assert verdicts(finished) == {"a": "passed", "b": "cancelled"}
+    assert finished.exit_code == 130
     assert any("no answer" in notice.message for notice in harness.recorder.of(Notice))
 
 
