@@ -305,3 +305,10 @@ def test_a_person_is_told_the_column_too(failing: Done) -> None:
     assert done.returncode == 1
     assert "rows.csv has no column 'label'" in done.stdout
     assert "CountLabels" in done.stdout
+
+
+def test_the_dag_example(runner: Runner, python_image: str) -> None:
+    done = runner("dag", "dag.json", "--specs", "specs")
+    assert done.exit_code == 0, done.stderr
+    assert done.states() == {"Clean": "passed", "Average": "passed"}
+    assert read_json(done.output("Average", "averages") / "averages.json") == {"north": 2.0, "south": 12.0}
