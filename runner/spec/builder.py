@@ -57,6 +57,10 @@ class Builder:
         """The error for a fault after which reading cannot go on; earlier problems are kept."""
         return SpecError([*self.problems, self._problem(mark, message)], remedy=remedy)
 
+    def syntax_error(self, mark: Mark, message: str, remedy: str = "") -> SpecError:
+        """As `refuse`, for a text that is no document: what the stack holds then says nothing about the place."""
+        return SpecError([*self.problems, Problem(self.file, *mark, "", message)], remedy=remedy)
+
     def open(self, mark: Mark, anchor: str | None = None, *, mapping: bool) -> None:
         """A mapping or a list begins."""
         if len(self._stack) >= MAX_DEPTH:

@@ -32,9 +32,9 @@ def parse(text: str, builder: Builder) -> None:
     try:
         json.loads(text, parse_constant=_refuse_constant)
     except json.JSONDecodeError as error:
-        raise builder.refuse(mark(min(error.pos, len(text))), f"not valid JSON: {error.msg}") from None
+        raise builder.syntax_error(mark(min(error.pos, len(text))), f"not valid JSON: {error.msg}") from None
     except ValueError as error:
-        raise builder.refuse((1, 1), f"not valid JSON: {error}") from None
+        raise builder.syntax_error((1, 1), f"not valid JSON: {error}") from None
     for token in _TOKEN.finditer(text):
         bracket, quoted, bare = token.groups()
         at = mark(token.start(token.lastindex or 0))
@@ -54,7 +54,7 @@ def _check_depth(text: str, mark: Callable[[int], Mark], builder: Builder) -> No
     for found in _BRACKET.finditer(text):
         depth += 1 if found[1] else -1 if found[2] else 0
         if depth > MAX_DEPTH:
-            raise builder.refuse(mark(found.start()), f"nested more than {MAX_DEPTH} levels deep")
+            raise builder.syntax_error(mark(found.start()), f"nested more than {MAX_DEPTH} levels deep")
 
 
 def _refuse_constant(name: str) -> object:

@@ -85,6 +85,7 @@ def _salvage(data: dict[str, Any], error: ValidationError) -> _Salvaged | None:
             removed.add(_cut(rest, wording.place_of(details)))
         if () in removed or ("steps",) in removed:
             return None
+        rest.setdefault("name", "?")  # the one other key that must be there; no check reads it
         try:
             spec = PipelineSpec.model_validate(rest)
         except ValidationError as next_error:

@@ -58,7 +58,11 @@ def problems(draft: Draft) -> Iterator[Problem]:
 
 def _mounts(step: StepSpec) -> list[Mount]:
     code = [Mount("the step's code", CODE, ())] if step.script is not None or step.source_dir is not None else []
-    inputs = [Mount(f"input '{name}'", input_path(step, name), ("inputs", name)) for name in step.inputs]
+    inputs = [
+        Mount(f"input '{name}'", input_path(step, name), ("inputs", name))
+        for name in step.inputs
+        if not (code and name == "code")  # `rules` refuses that name
+    ]
     outputs = [Mount(f"output '{name}'", output_path(step, name), ("outputs", name), True) for name in step.outputs]
     return [*code, *inputs, *outputs]
 

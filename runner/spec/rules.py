@@ -61,6 +61,8 @@ def _processing(step: StepSpec) -> Iterator[Fault]:
     if len(step.inputs) + code > 10:
         also = " and the code, which counts as one" if code else ""
         yield ("inputs",), f"{len(step.inputs)} inputs{also}; SageMaker takes at most 10"
+    if code and "code" in step.inputs:
+        yield ("inputs", "code"), "the name 'code' is taken by the step's own code; rename the input"
     yield from _at_most(10, step.outputs, ("outputs",), "outputs")
     for field, words in (("args", step.args), ("entrypoint", step.entrypoint)):
         yield from _at_most(100, words or (), (field,), "words")

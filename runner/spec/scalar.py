@@ -44,8 +44,8 @@ def resolve(text: str) -> Scalar:
         return None
     if _BOOL.fullmatch(text):
         return Literal(text, text.lower() == "true")
-    if _INT.fullmatch(text) and len(text) <= _DIGITS_MAX:
-        return Literal(text, int(text))
+    if _INT.fullmatch(text):
+        return Literal(text, int(text)) if len(text) <= _DIGITS_MAX else text
     if _OCTAL.fullmatch(text) or _HEX.fullmatch(text):
         return Literal(text, int(text, 0))
     if _FLOAT.fullmatch(text):

@@ -30,13 +30,13 @@ def parse(text: str, builder: Builder) -> None:
                 documents += 1
                 if documents > 1:
                     remedy = "Keep one document in the file."
-                    raise builder.refuse(_mark(event), "a second document begins here", remedy)
+                    raise builder.syntax_error(_mark(event), "a second document begins here", remedy)
             _feed(event, builder)
     except yaml.reader.ReaderError as error:
         # libyaml counts bytes here and the Python reader characters: the character itself is sure, so look for it.
         before = text[: max(text.find(chr(error.character)), 0)]
         mark = (before.count("\n") + 1, len(before) - (before.rfind("\n") + 1) + 1)
-        raise builder.refuse(mark, f"the character U+{error.character:04X} is not allowed in YAML") from None
+        raise builder.syntax_error(mark, f"the character U+{error.character:04X} is not allowed in YAML") from None
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, builder) from None
     finally:
@@ -84,10 +84,12 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, builder: Builder) -> E
     source = lines[line] if line < len(lines) else ""
     if "\t" in source[: len(source) - len(source.lstrip())]:
         at = (line + 1, source.index("\t") + 1)
-        return builder.refuse(at, "a tab indents this line; YAML allows spaces only", "Replace the tab by spaces.")
+        return builder.syntax_error(
+            at, "a tab indents this line; YAML allows spaces only", "Replace the tab by spaces."
+        )
     message = " ".join(part for part in (error.context, error.problem) if part)
     if source[column : column + 1] in ("@", "`", "%"):
         message = f"a value cannot begin with '{source[column]}'; put it in quotes"
     elif error.problem == "mapping values are not allowed in this context":
         message = "a second ': ' on this line, or wrong indentation; put a value that contains ': ' in quotes"
-    return builder.refuse((line + 1, column + 1), f"not valid YAML: {message}")
+    return builder.syntax_error((line + 1, column + 1), f"not valid YAML: {message}")
