@@ -46,7 +46,6 @@ class Board:
     """
 
     def __init__(self, stream: IO[str], *, color: bool = True, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream
         self._clock = clock
         # Two locks, since rich holds its own both while it prints and while it asks for a frame: events are handled one
         # at a time under the first; the second guards the state alone and is never held while anything prints.

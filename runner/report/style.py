@@ -5,14 +5,13 @@ Colour never stands alone: each state has its own mark and its own word.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from typing import IO
 
 from runner.engine.base import Verdict
 from runner.pipeline.events import StepResult, StepState
 
-_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold red": "1;31"}
+_CODES = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33", "cyan": "36"}
 
 _MARKS = {
     StepState.WAITING: ("·", "."),
@@ -72,11 +71,6 @@ def can_encode(encoding: str) -> bool:
     except (UnicodeEncodeError, LookupError):
         return False
     return True
-
-
-def default_style() -> Style:
-    """For text that goes to this process's stdout without colour."""
-    return Style.of(sys.stdout, color=False)
 
 
 def outcome(result: StepResult) -> str:

@@ -22,11 +22,15 @@ TAB = 4
 
 def clean(text: str) -> str:
     """`text` without anything that moves a cursor, colours, or rings; tabs become spaces, newlines stay."""
+    if text.isprintable():  # nearly every line of a log
+        return text
     return _CONTROL.sub("", _ESCAPE.sub("", text)).expandtabs(TAB)
 
 
 def clean_keep_colour(text: str) -> str:
     """As `clean`, but colour sequences stay, and a line that sets a colour ends by resetting it."""
+    if text.isprintable():
+        return text
     parts: list[str] = []
     at = 0
     for match in _COLOUR.finditer(text):
