@@ -28,7 +28,14 @@ def test_message_is_the_first_kilobyte(raw: bytes, text: str) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    [b"\xff", b"ok \xe9 latin", b"cut \xe2\x9c", b"\xed\xa0\x80", b"x" * 1020 + b"\xff\xff", b"x" * 1023 + b"\xc3"],
+    [
+        b"\xff",
+        b"ok \xe9 latin",
+        b"ends early \xe2\x9c",
+        b"\xed\xa0\x80",
+        b"x" * 1020 + b"\xff\xff",
+        b"x" * 1023 + b"\xc3",
+    ],
 )
 def test_message_that_is_not_utf_8_is_invalid(raw: bytes) -> None:
     message = exit_message(raw)
