@@ -116,6 +116,7 @@ class Board:
             head = self._head(now)
             running = [self._running(step, names, columns, now) for step in progress.running]
             waiting = list(progress.waiting())
+            above = [""] if progress.results else []
         # A row above, one below, the head, and one that the terminal's cursor needs.
         space = max(rows - 4, 1)
         for_running = max(space - bool(waiting), 1)
@@ -125,7 +126,7 @@ class Board:
         rest = [self._waiting(step, names) for step in waiting]
         if len(rest) > space - len(running):
             rest = [f"{self._style.mark(StepState.WAITING)} {count(len(waiting), 'step')} waiting"]
-        return ["", *running, *rest, "", shorten(head, columns, self._style.sign("…"))]
+        return [*above, *running, *rest, "", shorten(head, columns, self._style.sign("…"))]
 
     def _running(self, step: str, names: int, columns: int, now: float) -> str:
         style = self._style
