@@ -105,8 +105,10 @@ def place_input(entry, scratch, notes):
     os.makedirs(work)
     mode = os.stat(source).st_mode
     os.chmod(upper, stat.S_IMODE(mode))
+    # redirect_dir: without it a directory of the lower tree cannot be renamed, as it can on SageMaker.
+    options = "lowerdir=%s,upperdir=%s,workdir=%s,redirect_dir=on" % (source, upper, work)
     try:
-        mount("overlay", target, "overlay", 0, "lowerdir=%s,upperdir=%s,workdir=%s" % (source, upper, work))
+        mount("overlay", target, "overlay", 0, options)
     except OSError as error:
         notes.append("input %s was copied: an overlay cannot lie here (%s)" % (entry["name"], error.strerror))
         copy_tree(source, os.path.join(private, "copy"))
@@ -216,8 +218,8 @@ def read_environment():
     return {os.fsdecode(key): os.fsdecode(value) for key, _, value in pairs}
 
 
-def spawn(job, environment, go=None):
-    """Fork and exec the script's command; `go` is the read end of the pipe on which a staged interpreter waits."""
+def spawn(job, environment, staging=None):
+    """Fork and exec the script's command; `staging` holds the pipes of an interpreter that waits for its go."""
     program = find_program(job["argv"][0], environment.get("PATH"))
     who = None if is_root(job["user"]) else identity(job["user"])
     if who and not job["home_set"]:
@@ -231,8 +233,8 @@ def spawn(job, environment, go=None):
             signal.signal(number, signal.SIG_DFL)
         null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, 0)
-        if go is not None:
-            os.set_inheritable(go, True)
+        if staging is not None:
+            staging.inherit()
         else:
             os.chdir(job["cwd"])
         if job["staged"]:
@@ -264,19 +266,47 @@ def write_hook(source):
     return directory
 
 
-def spawn_waiting(job, environment):
-    """Start the script's own interpreter now: it stops in its start-up, imports early, and waits for go.
+class Staging:
+    """The pipes of an interpreter that has been started ahead: it stops in its start-up, imports, and waits.
 
-    Both ends of the pipe stay open here: bytes still in it when the interpreter ends prove that the script never ran.
+    `go` carries the word to run. Both its ends stay open here: bytes still in it when the interpreter ends prove that
+    the script never ran. `ready` carries one byte from the hook, as its first act; until then nothing may be mounted,
+    since an interpreter that ignored the hook would run the script too early. `void` takes all output until go.
     """
-    directory = write_hook(job["hook"])
-    reader, writer = os.pipe()
-    own = environment.get("PYTHONPATH")
-    settings = {"fd": reader, "modules": job["modules"], "path": own, "cwd": job["cwd"], "dir": directory}
-    environment["_RUN_PIPELINE_HOOK"] = json.dumps(settings)
-    environment["PYTHONPATH"] = directory + ":" + own if own else directory
-    pid = spawn(job, environment, go=reader)
-    return pid, reader, writer
+
+    def __init__(self):
+        self.go, self.ready, self.void = os.pipe(), os.pipe(), os.pipe()
+        above = max(self.go + self.ready + self.void) + 16  # out of the way of what a child opens
+        self.streams = [above, above + 1]
+        self.loaded = False
+
+    def inherit(self):
+        """In the child: output goes to the void, and the hook finds the script's own streams under other numbers."""
+        for number, kept in ((1, self.streams[0]), (2, self.streams[1])):
+            os.dup2(number, kept)
+            os.dup2(self.void[1], number)
+        for number in (self.go[0], self.ready[1], self.void[0]):
+            os.set_inheritable(number, True)
+
+    def start(self, job, environment):
+        directory = write_hook(job["hook"])
+        own = environment.get("PYTHONPATH")
+        settings = {
+            "go": self.go[0],
+            "ready": self.ready[1],
+            "void": self.void[0],
+            "streams": self.streams,
+            "modules": job["modules"],
+            "path": own,
+            "cwd": job["cwd"],
+            "dir": directory,
+        }
+        environment["_RUN_PIPELINE_HOOK"] = json.dumps(settings)
+        environment["PYTHONPATH"] = directory + ":" + own if own else directory
+        return spawn(job, environment, staging=self)
+
+    def untouched(self):
+        return bool(select.select([self.go[0]], [], [], 0)[0])
 
 
 # --- PID 1 -----------------------------------------------------------------------------------------------------------
@@ -289,7 +319,8 @@ class Agent:
         self.environment = read_environment()
         self.job = None
         self.child = None
-        self.waiting = None  # both ends of the pipe on which a staged interpreter waits
+        self.waiting = None  # the Staging of an interpreter that was started ahead
+        self.told_to_go = False
         self.running = False
         self.stopped = None
         self.kill_at = None
@@ -325,9 +356,14 @@ class Agent:
     def main(self):
         while self.status is None:
             left = None if self.kill_at is None else max(0.0, self.kill_at - time.monotonic())
-            ready, _, _ = select.select([0, self.wake], [], [], left)
+            hook = [self.waiting.ready[0]] if self.waiting and not self.waiting.loaded else []
+            ready, _, _ = select.select([0, self.wake, *hook], [], [], left)
+            if hook and hook[0] in ready:
+                self.waiting.loaded = True
             if self.wake in ready:
                 self.reap()
+            if self.told_to_go and not self.running and self.status is None:
+                self.try_to_go()
             if 0 in ready and self.status is None:
                 self.read()
             if self.kill_at is not None and time.monotonic() >= self.kill_at and self.status is None:
@@ -345,23 +381,32 @@ class Agent:
         while b"\n" in self.buffer and self.status is None:
             line, self.buffer = self.buffer.split(b"\n", 1)
             message = json.loads(line.decode())
-            try:
-                getattr(self, "on_" + message["op"])(message)
-            except Failure as failure:
-                self.error = list(failure.args)
-                self.status = 126
+            getattr(self, "on_" + message["op"])(message)
 
     def on_job(self, message):
         self.job = message
         if message["staged"] and message["preload"]:
+            self.waiting = Staging()
             try:
-                self.child, reader, writer = spawn_waiting(message, dict(self.environment))
-                self.waiting = (reader, writer)
+                self.child = self.waiting.start(message, dict(self.environment))
             except Failure:
                 self.waiting = None  # the plain start at `go` meets the same fault, and reports it
 
     def on_go(self, _message):
-        job = self.job
+        self.told_to_go = True
+        self.try_to_go()
+
+    def try_to_go(self):
+        """Mount and let run, but not before a staged interpreter sits in its hook, or has ended."""
+        if self.waiting is not None and not self.waiting.loaded:
+            return
+        try:
+            self.let_go(self.job)
+        except Failure as failure:
+            self.error = list(failure.args)
+            self.status = 126
+
+    def let_go(self, job):
         control = os.open(job["control"], os.O_RDONLY | os.O_DIRECTORY)
         self.report = os.open("report.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=control)
         owned = [path for path in job["owned"] if os.path.isdir(path)]
@@ -375,7 +420,7 @@ class Agent:
         if self.waiting is None:
             self.child = spawn(job, dict(self.environment))
         else:
-            os.write(self.waiting[1], b"go")
+            os.write(self.waiting.go[1], b"go")
 
     def open_to_user(self, job):
         """An image with a USER of its own must be able to write where SageMaker's platform lets it."""
@@ -419,11 +464,7 @@ class Agent:
 
     def never_ran(self):
         """Whether the staged interpreter ended before it took its `go`."""
-        if self.waiting is None:
-            return False
-        if not self.running:
-            return True
-        return bool(select.select([self.waiting[0]], [], [], 0)[0])
+        return self.waiting is not None and (not self.running or self.waiting.untouched())
 
     def finish(self):
         for _ in range(2):  # what the script left behind ends with it, as it does when the script is PID 1

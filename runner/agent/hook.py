@@ -9,6 +9,7 @@ Python 3.7 syntax; standard library only.
 def _runner_hook():
     import json
     import os
+    import select
     import sys
 
     settings = json.loads(os.environ.pop("_RUN_PIPELINE_HOOK"))
@@ -18,6 +19,8 @@ def _runner_hook():
         os.environ["PYTHONPATH"] = settings["path"]
     sys.path[:] = [entry for entry in sys.path if entry != settings["dir"]]
     sys.path_importer_cache.pop(settings["dir"], None)
+    os.write(settings["ready"], b"r")
+    os.close(settings["ready"])
     this = sys.modules.pop("sitecustomize")
     try:
         import sitecustomize  # noqa: F401  the image's own, which this one hid
@@ -26,39 +29,22 @@ def _runner_hook():
         if error.name != "sitecustomize":
             raise
 
-    reader, writer = os.pipe()
-    os.set_blocking(reader, False)
-    saved = os.dup(1), os.dup(2)
-    os.set_blocking(writer, False)
-    os.dup2(writer, 1)
-    os.dup2(writer, 2)
-    clean = True
-    for name in settings["modules"]:
-        try:
-            __import__(name)
-        except Exception:  # the script will meet the same error, in its own words
-            clean = False
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except Exception:
-            clean = False
-    for number, copy in zip((1, 2), saved):  # noqa: B905  Python 3.7 has no strict=
-        os.dup2(copy, number)
-        os.close(copy)
-    os.close(writer)
     try:
-        if os.read(reader, 1):
-            clean = False
-    except BlockingIOError:
-        pass
-    os.close(reader)
-    if not clean:
+        for name in settings["modules"]:
+            __import__(name)
+        sys.stdout.flush()
+        sys.stderr.flush()
+    except BaseException:  # the script will meet the same error, in its own words
         os._exit(1)  # the agent starts the script again, without early imports
+    if select.select([settings["void"]], [], [], 0)[0]:
+        os._exit(1)  # an import wrote something: its place in the script's output would be wrong
 
-    os.read(settings["fd"], 2)
-    os.close(settings["fd"])
+    os.read(settings["go"], 2)
+    for number, stream in zip((1, 2), settings["streams"]):  # noqa: B905  Python 3.7 has no strict=
+        os.dup2(stream, number)
+        os.close(stream)
+    os.close(settings["go"])
+    os.close(settings["void"])
     os.chdir(settings["cwd"])
 
 

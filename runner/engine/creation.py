@@ -5,6 +5,7 @@ Mounts are the API's structured ones (`Mounts`), never `source:target` strings, 
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -153,7 +154,7 @@ def job_message(launch: Launch, *, uid: int, gid: int) -> dict[str, Any]:
         "user": image.user,
         "home_set": "HOME" in names,
         "staged": staged,
-        "preload": staged and _preloads(words, names),
+        "preload": staged and _preloads(launch, words, names),
         "modules": list(launch.preimport),
         "hook": hook_source(),
         "inputs": _staged_inputs(launch) if staged else [],
@@ -194,10 +195,15 @@ def _owned(launch: Launch, *, staged: bool) -> list[str]:
     return [*(bound.target for bound in binds), f"{HIDDEN}/ctl"]
 
 
-def _preloads(words: Sequence[str], names: set[str]) -> bool:
-    """Whether the interpreter can wait in its start-up: `python3 script.py ...`, with nothing that switches that off."""
-    plain = re.fullmatch(r"(.*/)?python3?(\.\d+)?", words[0]) is not None
-    return plain and len(words) > 1 and words[1].endswith(".py") and "PYTHONHOME" not in names
+def _preloads(launch: Launch, words: Sequence[str], names: set[str]) -> bool:
+    """Whether the interpreter can wait in its start-up: `python3 script.py ...`, and nothing switches that off.
+
+    The script must come with a mount: an interpreter that overlooks the hook then finds nothing to run, and ends.
+    """
+    if re.fullmatch(r"(.*/)?python3?(\.\d+)?", words[0]) is None or len(words) < 2 or "PYTHONHOME" in names:
+        return False
+    script = os.path.normpath(os.path.join(launch.job.working_dir or "/", words[1]))  # noqa: PTH118  container path
+    return script.endswith(".py") and any(script.startswith(f"{bound.target}/") for bound in launch.inputs)
 
 
 def _is_root(image: Image) -> bool:

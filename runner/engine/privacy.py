@@ -43,7 +43,9 @@ def _volume(api: APIClient, launch: Launch, index: int) -> Private:
     for directory in (upper, work):
         directory.mkdir(parents=True, exist_ok=True)
     upper.chmod(bound.host.stat().st_mode & 0o7777)
-    options = {"type": "overlay", "device": "overlay", "o": f"lowerdir={bound.host},upperdir={upper},workdir={work}"}
+    # redirect_dir: without it a directory of the lower tree cannot be renamed, as it can on SageMaker.
+    layers = f"lowerdir={bound.host},upperdir={upper},workdir={work},redirect_dir=on"
+    options = {"type": "overlay", "device": "overlay", "o": layers}
     volume = api.create_volume(
         driver="local", driver_opts=options, labels=labels.labels(launch.run_id, launch.job.step)
     )

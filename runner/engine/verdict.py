@@ -55,7 +55,7 @@ def judge(evidence: Evidence) -> Judgement:
         return _not_started(evidence)
     if evidence.lost:
         return _infrastructure(f"the Docker engine was lost while the step ran: {evidence.lost}")
-    if evidence.state is None:
+    if evidence.state is None or evidence.state.get("Status") == "removing":
         return _infrastructure("the container was removed from outside while the step ran")
     if evidence.state.get("Status") not in ("exited", "dead"):
         return _infrastructure(f"the engine says that the container is {evidence.state.get('Status')!r}, not ended")

@@ -1,0 +1,115 @@
+"""Fixtures for the whole suite: one engine, the images it needs, and a check that nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+REQUIRED = os.environ.get("RUN_PIPELINE_REQUIRE_DOCKER") == "1"
+"""Set by `make test`: a missing engine is then a failure, never a skip."""
+ROOT = Path(__file__).parent.parent
+
+
+def _engine_error() -> str:
+    from runner.engine.client import client
+    from runner.errors import EngineUnavailable
+
+    try:
+        client().close()
+    except EngineUnavailable as error:
+        return f"{error.message}; {error.remedy}"
+    return ""
+
+
+@pytest.fixture(scope="session")
+def engine_error() -> str:
+    return _engine_error()
+
+
+@pytest.fixture(autouse=True)
+def _docker_or_say_so(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("docker") is None:
+        return
+    error = request.getfixturevalue("engine_error")
+    if error and REQUIRED:
+        pytest.fail(f"this test needs a Docker engine: {error}")
+    if error:
+        pytest.skip(f"needs a Docker engine: {error}")
+
+
+@pytest.fixture(scope="session")
+def engine(engine_error: str) -> Iterator[object]:
+    """The real Docker engine."""
+    from runner.engine import connect
+
+    connected = connect()
+    yield connected
+    connected.close()
+
+
+@pytest.fixture(scope="session")
+def python_image(engine: object) -> str:
+    """A local image with Python and nothing else of weight."""
+    return _built("python")
+
+
+@pytest.fixture(scope="session")
+def xgboost_image(engine: object) -> str:
+    return _built("xgboost")
+
+
+def _built(name: str) -> str:
+    from runner.engine import images
+
+    images.ensure(name, lambda line: None)
+    return images.docker_reference(name)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _nothing_left_behind(engine_error: str) -> Iterator[None]:
+    """Containers, volumes, networks, temporary files and foreign ownership: before the suite, and after it."""
+    before = _unowned(engine_error)
+    assert not before, f"left over from an earlier run: {before}; `run-pipeline clean` removes them"
+    temporary = _temporary()
+    yield
+    after = _unowned(engine_error)
+    assert not after, f"the suite left behind: {after}"
+    assert not (_temporary() - temporary), f"the suite left temporary files: {_temporary() - temporary}"
+    foreign = [path for path in _tracked() if path.lstat().st_uid != os.getuid()]
+    assert not foreign, f"files of another user in the project: {foreign[:5]}"
+
+
+def _unowned(engine_error: str) -> list[object]:
+    """What of ours the engine holds; where other sessions may share it, only what no living process owns."""
+    if engine_error:
+        return []
+    from runner.engine import connect
+
+    connected = connect()
+    try:
+        return [each for each in connected.leftovers() if REQUIRED or not each.owner_alive]
+    finally:
+        connected.close()
+
+
+def _temporary() -> set[str]:
+    return {path.name for path in Path(tempfile.gettempdir()).glob("*run-pipeline*")}
+
+
+def _tracked() -> Iterator[Path]:
+    for directory, names, files in os.walk(ROOT):
+        names[:] = [name for name in names if name not in {".git", ".venv"}]
+        yield from (Path(directory, name) for name in (*names, *files))
+
+
+@pytest.fixture
+def odd_dir() -> Iterator[Path]:
+    """A directory whose name holds what breaks naive mounts: spaces, quotes, colon, comma, newline."""
+    path = Path(tempfile.mkdtemp(prefix="odd 'q\" a:b,c\nd "))
+    yield path
+    shutil.rmtree(path)

@@ -1,0 +1,125 @@
+"""Hands from outside, and faults of the machine: the verdict says whose they are."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from engine.launches import Ended, Workbench
+from runner.engine.base import StartMode, StopReason, Verdict
+from runner.engine.client import client
+
+pytestmark = pytest.mark.docker
+
+SLEEP = "import time\nprint('up', flush=True)\ntime.sleep(60)"
+
+
+def disturb(bench: Workbench, mode: StartMode, act: Callable[[Any, str], None], script: str = SLEEP) -> Ended:
+    """Run a script and do something to its container as soon as it has spoken."""
+    launch = bench.launch(script, mode=mode)
+    container = bench.engine.prepare(launch)
+    spoken = threading.Event()
+    docker = client()
+
+    def later() -> None:
+        spoken.wait(30)
+        act(docker.containers.get(container.id), container.id)
+
+    hand = threading.Thread(target=later)
+    hand.start()
+    out = bytearray()
+
+    def sink(data: bytes) -> None:
+        out.extend(data)
+        spoken.set()
+
+    try:
+        outcome = container.run(sink, lambda _: None)
+    finally:
+        hand.join()
+        container.remove()
+        docker.close()
+    return Ended(outcome, bytes(out), b"", launch)
+
+
+def test_removed_from_outside(bench: Workbench, mode: StartMode) -> None:
+    outcome = disturb(bench, mode, lambda container, _: container.remove(force=True)).outcome
+    assert outcome.verdict is not Verdict.PASSED
+    if mode is not StartMode.COLD:
+        assert outcome.verdict is Verdict.INFRASTRUCTURE
+    assert "outside" in outcome.reason or "removed" in outcome.reason
+
+
+def test_killed_from_outside(bench: Workbench) -> None:
+    for mode in {StartMode.PLAIN, bench.image.mode}:
+        outcome = disturb(bench, mode, lambda container, _: container.kill()).outcome
+        assert outcome.verdict is Verdict.INFRASTRUCTURE
+        assert "killed from outside" in outcome.reason
+
+
+def test_stopped_from_outside(bench: Workbench) -> None:
+    for mode in {StartMode.PLAIN, bench.image.mode}:
+        outcome = disturb(bench, mode, lambda container, _: container.stop(timeout=5)).outcome
+        assert outcome.verdict is Verdict.INFRASTRUCTURE
+        assert "stopped from outside with SIGTERM" in outcome.reason
+
+
+def test_cancelled_by_the_user(bench: Workbench, mode: StartMode) -> None:
+    deaf = "import signal, time\nsignal.signal(15, signal.SIG_IGN)\n" + SLEEP
+    launch = bench.launch(deaf, mode=mode)
+    container = bench.engine.prepare(launch)
+    timer = threading.Timer(1.0, lambda: container.stop(StopReason.CANCELLED, 0.5))
+    timer.start()
+    began = time.monotonic()
+    outcome = container.run(lambda _: None, lambda _: None)
+    container.remove()
+    assert outcome.verdict is Verdict.CANCELLED
+    assert time.monotonic() - began < 15
+
+
+def test_a_log_that_cannot_be_written_stops_the_step(bench: Workbench, mode: StartMode) -> None:
+    def full(_: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    container = bench.engine.prepare(bench.launch("while True: print('x' * 1000)", mode=mode))
+    outcome = container.run(full, full)
+    container.remove()
+    assert outcome.verdict is Verdict.INFRASTRUCTURE
+    assert "No space left" in outcome.reason
+
+
+def test_a_script_as_root_cannot_forge_the_report(bench: Workbench) -> None:
+    """It may find PID 1's descriptors, but not open them."""
+    script = """
+import os, sys
+for fd in range(64):
+    try:
+        with open(f"/proc/1/fd/{fd}", "w") as handle:
+            handle.write('{"exit": 0, "stopped": null, "error": null, "notes": []}')
+    except OSError:
+        pass
+sys.exit(9)
+"""
+    assert bench.script(script).outcome.exit_code == 9
+
+
+def test_names_with_quotes_commas_colons_and_newlines(bench: Workbench, mode: StartMode, odd_dir: Any) -> None:
+    odd = Workbench(bench.engine, odd_dir / "run", bench.image)
+    data = odd_dir / "da,ta:1"
+    data.mkdir()
+    (data / "f").write_text("there")
+    script = "print(open('/opt/ml/processing/input/data/f').read())"
+    ended = odd.script(script, mode=mode, inputs={"data": data})
+    assert (ended.outcome.verdict, ended.stdout) == (Verdict.PASSED, b"there\n"), ended.outcome.reason
+
+
+def test_instant_exits_lose_no_status_and_no_byte(bench: Workbench) -> None:
+    """Short, and in a row: 500 of them are in the benchmark's soak; see `make soak`."""
+    for number in range(25):
+        ended = bench.script(f"import os; os.write(1, b'{number:04d}' * 1000); os._exit({number % 5})")
+        assert ended.outcome.exit_code == number % 5
+        assert ended.stdout == f"{number:04d}".encode() * 1000
