@@ -81,6 +81,8 @@ class FakeContainer:
     def _stop(self, reason: StopReason, grace: float) -> None:
         with self._changed:
             self.stops.append((reason, grace))
+            if self._done:
+                return
             self._reason = self._reason or reason
             deadline = time.monotonic() + grace
             self._deadline = deadline if self._deadline is None else min(deadline, self._deadline)
@@ -92,22 +94,23 @@ class FakeContainer:
         try:
             result = self._body(self.launch, stdout, stderr, self._stopping)
         except SystemExit as error:
-            result = error.code if isinstance(error.code, int) else int(error.code is not None)
+            text = "" if error.code is None else f"{error.code}\n"
+            result = error.code if isinstance(error.code, int) else self._say(stderr, text)
         except (Killed, EnvironmentFault) as error:
             result = error
         except BaseException:
-            result = self._traceback(stderr)
+            result = self._say(stderr, traceback.format_exc())
         with self._changed:
             self._result, self._done = result, True
             self._changed.notify_all()
 
-    def _traceback(self, stderr: Sink) -> int | BaseException:
-        """Python's own end of a script that raised: the traceback on stderr, status 1."""
+    def _say(self, stderr: Sink, text: str) -> int | BaseException:
+        """Python's last words, and the status that goes with them."""
         try:
-            stderr(traceback.format_exc().encode("utf-8", "backslashreplace"))
+            stderr(text.encode("utf-8", "backslashreplace"))
         except (Killed, EnvironmentFault) as error:
             return error
-        return 1
+        return 1 if text else 0
 
     def _wait(self, began: float) -> None:
         limits = self.launch.job.limits
@@ -150,13 +153,15 @@ class FakeContainer:
             return self._outcome(Verdict.INFRASTRUCTURE, None, None, str(result), started, began)
         code = _KILL if not done or isinstance(result, BaseException) else int(result or 0)
         signal = "SIGKILL" if code == _KILL and not done else None
-        if code == 0:
-            return self._outcome(Verdict.PASSED, 0, None, "exit 0", started, began)
+        how = f"ended by {signal}" if signal else f"it exited {code} after SIGTERM"
         if self._reason is StopReason.TIMEOUT:
-            reason = f"timed out after {self.launch.job.limits.timeout:g} s"
+            reason = f"timed out after {self.launch.job.limits.timeout:g} s ({how})"
             return self._outcome(Verdict.TIMEOUT, code, signal, reason, started, began)
         if self._reason is StopReason.CANCELLED:
-            return self._outcome(Verdict.CANCELLED, code, signal, "stopped by the user", started, began)
+            reason = f"stopped because the run was cancelled ({how})"
+            return self._outcome(Verdict.CANCELLED, code, signal, reason, started, began)
+        if code == 0:
+            return self._outcome(Verdict.PASSED, 0, None, "exit 0", started, began)
         return self._outcome(Verdict.EXIT, code, None, f"exit {code}", started, began)
 
     def _outcome(
