@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
 from runner.pipeline.events import Event, Notice, RunFinished, RunStarted, StepFinished, StepResult, StepState
-from runner.report.failure import describe
+from runner.report.failure import describe, needs_words
 from runner.report.progress import Progress
 from runner.report.style import Style
 from runner.report.summary import row, summary
@@ -95,7 +95,7 @@ class Board:
 
     def _permanent(self, result: StepResult) -> str:
         line = row(result, self._names(), self._style)
-        if result.state is not StepState.FAILED or self._run_dir is None:
+        if not needs_words(result) or self._run_dir is None:
             return line
         return f"{line}\n{describe(result, self._run_dir, self._style, head=False)}\n"
 

@@ -13,7 +13,7 @@ from runner.data.files import printable
 from runner.engine.base import Verdict
 from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import RunLayout
-from runner.report.style import PLAIN, Style, outcome
+from runner.report.style import PLAIN, Style, look, outcome
 from runner.report.tail import LINES, Excerpt, excerpts
 from runner.report.text import clean, count, listed, one_line, seconds, size
 
@@ -46,13 +46,18 @@ def words(result: StepResult) -> str:
     return f"exit {result.exit_code}" if result.exit_code is not None else "no reason was given"
 
 
+def needs_words(result: StepResult) -> bool:
+    """Whether a step is described in full: it failed, and not because the user stopped the run."""
+    return result.state is StepState.FAILED and result.verdict is not Verdict.CANCELLED
+
+
 def headline(result: StepResult, style: Style = PLAIN) -> str:
     """`✗ train failed after 1.2 s: exit 3`."""
     text = f"{result.step} {outcome(result)}"
     if result.state is StepState.FAILED and result.seconds:
         text += f" after {seconds(result.seconds)}"
     reason = words(result)
-    return f"{style.mark(result.state)} {style.paint(text, 'bold')}" + (f": {reason}" if reason else "")
+    return f"{style.mark(look(result))} {style.paint(text, 'bold')}" + (f": {reason}" if reason else "")
 
 
 def describe(result: StepResult, run_dir: Path, style: Style = PLAIN, *, lines: int = LINES, head: bool = True) -> str:

@@ -17,9 +17,9 @@ from runner.pipeline.events import (
     StepStarted,
     StepState,
 )
-from runner.report.failure import describe, published, words
+from runner.report.failure import describe, needs_words, published, words
 from runner.report.fold import Folder
-from runner.report.style import Style, outcome
+from runner.report.style import Style, look, outcome
 from runner.report.summary import summary, verdict_line
 from runner.report.text import clean, clean_keep_colour, count, one_line, pad, seconds, width
 
@@ -84,14 +84,14 @@ class Lines:
     def _finished(self, result: StepResult) -> str:
         quiet = self._verbosity < NORMAL
         line = "" if quiet else self._line(result.step, self._words(result))
-        if result.state is not StepState.FAILED or self._run_dir is None:
+        if not needs_words(result) or self._run_dir is None:
             return line
         # The step's own line says already what the headline would.
         return f"{line}{describe(result, self._run_dir, self._style, head=quiet)}\n\n"
 
     def _words(self, result: StepResult) -> str:
         style = self._style
-        said = f"{style.mark(result.state)} {style.paint(f'{outcome(result):<7}', style.colour(result.state))}"
+        said = f"{style.mark(look(result))} {style.paint(f'{outcome(result):<7}', style.colour(look(result)))}"
         if result.state in (StepState.PASSED, StepState.FAILED):
             said += f" {seconds(result.seconds):>8}"
         because = words(result) or published(result)

@@ -73,6 +73,11 @@ def can_encode(encoding: str) -> bool:
     return True
 
 
+def look(result: StepResult) -> StepState:
+    """The state by whose mark and colour a result is shown: one that the user stopped did not fail."""
+    return StepState.CANCELLED if result.verdict is Verdict.CANCELLED else result.state
+
+
 def outcome(result: StepResult) -> str:
     """One word: `passed`, `failed`, `error` (the environment's fault), `stopped`, `blocked`, `cancelled`."""
     if result.state is StepState.FAILED:

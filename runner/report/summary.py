@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from runner.pipeline.events import RunFinished, StepResult, StepState
-from runner.report.failure import published, shown_path, words
-from runner.report.style import PLAIN, Style, outcome
+from runner.report.failure import needs_words, published, shown_path, words
+from runner.report.style import PLAIN, Style, look, outcome
 from runner.report.text import count, pad, seconds, width
 
 _OUTCOMES = ("passed", "failed", "error", "stopped", "blocked", "cancelled")
@@ -33,8 +33,8 @@ def row(result: StepResult, names: int, style: Style = PLAIN) -> str:
     outcome_ = f"{outcome(result):<9}"
     said = words(result) or published(result)
     faint = result.state is StepState.PASSED
-    line = f"{style.mark(result.state)} {pad(result.step, names)}  "
-    line += f"{style.paint(outcome_, style.colour(result.state))} {style.paint(f'{time:>8}', 'dim')}"
+    line = f"{style.mark(look(result))} {pad(result.step, names)}  "
+    line += f"{style.paint(outcome_, style.colour(look(result)))} {style.paint(f'{time:>8}', 'dim')}"
     return line + (f"  {style.paint(said, 'dim') if faint else said}" if said else "")
 
 
@@ -55,7 +55,7 @@ def verdict_line(finished: RunFinished, style: Style = PLAIN) -> str:
 
 def summary(finished: RunFinished, run_dir: Path | None, style: Style = PLAIN, *, table: bool = True) -> str:
     """The text at the end of a run, no newline at its end. Without `table` only failed steps have a row."""
-    shown = [result for result in finished.results if table or result.state is StepState.FAILED]
+    shown = [result for result in finished.results if table or needs_words(result)]
     parts = rows(shown, style)
     if parts:
         parts.append("")

@@ -13,6 +13,7 @@ from report.samples import (
     RUN_ID,
     TRAIN,
     demo_run,
+    failed,
     finished,
     output,
     started,
@@ -20,6 +21,7 @@ from report.samples import (
     step_started,
 )
 
+from runner.engine.base import Verdict
 from runner.pipeline.events import Event, StepResult, StepState
 from runner.report.failure import describe
 from runner.report.lines import Lines
@@ -151,3 +153,16 @@ def test_the_verdict_tells_cancelled_from_failed() -> None:
     assert verdict_line(finished(TRAIN, cancelled, status="interrupted")) == (
         "─ interrupted in 1:02: 1 failed, 1 cancelled"
     )
+
+
+def test_a_step_that_the_user_stopped_is_told_in_one_line(run: tuple[Path, list[Event]]) -> None:
+    stopped = failed("stopped with the run", Verdict.CANCELLED)
+    end = finished(stopped, status="interrupted")
+    assert told([started(run[0]), step_finished(stopped), end]).splitlines()[2:] == [
+        "train   | ─ stopped    1.0 s  stopped with the run",
+        "",
+        "─ train  stopped      1.0 s  stopped with the run",
+        "",
+        f"  run in runs/{RUN_ID}",
+        "─ interrupted in 1:02: 1 stopped",
+    ]
