@@ -12,7 +12,7 @@ from runner.cli.output import say, say_json, wants_color
 from runner.errors import EXIT_ENVIRONMENT, EXIT_PASSED
 
 if TYPE_CHECKING:
-    from runner.cli.checks import Check
+    from runner.engine.checks import Check
     from runner.report.style import Style
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "red", "skipped": "dim"}
@@ -27,10 +27,10 @@ def doctor(color: str, as_json: bool, runs_dir: Path) -> int:
 
     Exit code 0 when runs can work (warnings included), 3 when they cannot.
     """
-    from runner.cli.checks import Status, examine
+    from runner.engine.checks import Status, run_checks
     from runner.report.style import Style
 
-    checks = list(examine(runs_dir))
+    checks = run_checks(runs_dir)
     healthy = all(check.status is not Status.FAILED for check in checks)
     if as_json:
         say_json({"schema_version": 1, "healthy": healthy, "checks": [asdict(check) for check in checks]})
