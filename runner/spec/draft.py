@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from runner.errors import Problem
@@ -26,10 +27,10 @@ class Draft:
     """Steps that could not be read at all."""
     header_damaged: bool = False
 
-    @property
-    def names(self) -> list[str]:
-        """Every step that the file has, readable or not."""
-        return [*self.spec.steps, *sorted(self.lost)]
+    @cached_property
+    def names(self) -> dict[str, None]:
+        """Every step that the file has, readable or not; a dict, as a set that keeps its order."""
+        return dict.fromkeys([*self.spec.steps, *sorted(self.lost)])
 
     def whole(self) -> Iterator[tuple[str, StepSpec]]:
         """The steps that were read in full."""

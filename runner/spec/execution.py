@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -88,6 +89,8 @@ class Catalogue:
         """
         self.path = path
         self.entries: list[Entry] = []
+        self._by_step: defaultdict[str | None, list[Entry]] = defaultdict(list)
+        self._by_script: defaultdict[str, list[Entry]] = defaultdict(list)
         self._problems: list[Problem] = []
         for document, place, data in self._raw():
             self._add(document, place, data)
@@ -96,10 +99,8 @@ class Catalogue:
 
     def find(self, node: str) -> Entry | str:
         """The spec of a node: by step name, then by script name; or why there is none."""
-        by_step = [entry for entry in self.entries if entry.spec.step_name == node]
-        by_script = [entry for entry in self.entries if entry.spec.step_name is None and entry.spec.script_name == node]
-        loose = [entry for entry in self.entries if entry.spec.script_name == node]
-        found = by_step or by_script or loose
+        generic = [entry for entry in self._by_script[node] if entry.spec.step_name is None]
+        found = self._by_step[node] or generic or self._by_script[node]
         if len(found) == 1:
             return found[0]
         if found:
@@ -126,9 +127,13 @@ class Catalogue:
 
     def _add(self, document: Document, place: Place, data: object) -> None:
         try:
-            self.entries.append(Entry(ScriptExecutionSpec.model_validate(data), document, place))
+            entry = Entry(ScriptExecutionSpec.model_validate(data), document, place)
         except ValidationError as error:
             self._problems += wording.problems(error, document, ScriptExecutionSpec, place)
+            return
+        self.entries.append(entry)
+        self._by_step[entry.spec.step_name].append(entry)
+        self._by_script[entry.spec.script_name].append(entry)
 
 
 def _for_node(node: str, item: object) -> object:

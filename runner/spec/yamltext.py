@@ -87,7 +87,11 @@ def _syntax_error(error: yaml.MarkedYAMLError, text: str, builder: Builder) -> E
         return builder.syntax_error(
             at, "a tab indents this line; YAML allows spaces only", "Replace the tab by spaces."
         )
-    message = " ".join(part for part in (error.context, error.problem) if part)
+    message = error.problem or ""
+    if error.context:
+        begun = error.context_mark
+        since = f" (begun at {begun.line + 1}:{begun.column + 1})" if begun and error.problem_mark else ""
+        message = f"{error.context}{since}: {message}"
     if source[column : column + 1] in ("@", "`", "%"):
         message = f"a value cannot begin with '{source[column]}'; put it in quotes"
     elif error.problem == "mapping values are not allowed in this context":

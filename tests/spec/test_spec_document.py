@@ -137,7 +137,14 @@ def test_a_quoted_merge_key_is_a_key(tmp_path: Path) -> None:
             " put a value that contains ': ' in quotes",
         ),
         ("a: @x\n", "f.yaml:1:4: not valid YAML: a value cannot begin with '@'; put it in quotes"),
-        ("a: [1,\n", "f.yaml:2:1: not valid YAML: while parsing a flow node did not find expected node content"),
+        (
+            "a: [1,\n",
+            "f.yaml:2:1: not valid YAML: while parsing a flow node (begun at 2:1): did not find expected node content",
+        ),
+        (
+            "a: {b: 1\nc: 2\n",
+            "f.yaml:2:2: not valid YAML: while parsing a flow mapping (begun at 1:4): did not find expected ',' or '}'",
+        ),
         ("a: 1\n---\nb: 2\n", "f.yaml:2:1: a second document begins here"),
         ("a: *x\n", "f.yaml:1:4: a: no anchor '&x' before this alias"),
         ("ab: &ab 1\na: *abc\n", "f.yaml:2:4: a: no anchor '&abc' before this alias (did you mean 'ab'?)"),

@@ -386,12 +386,11 @@ def test_data_that_cannot_be_used(refuse: Refuse, project: Path) -> None:
     ]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_data_that_may_not_be_read(refuse: Refuse, project: Path) -> None:
-    (project / "data" / "raw").chmod(0o300)
+def test_data_that_may_not_be_read(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
+    # The tests may run as root, to whom nothing is closed.
+    monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("raw"))
     lines = refuse("image: python\nsteps: {s: {script: a.py, inputs: {x: data/raw}}}\n")
-    assert lines == ["pipeline.yaml:2:41: steps.s.inputs.x: 'data/raw' may not be read by this user"]
-    (project / "data" / "raw").chmod(0o700)
+    assert lines == ["pipeline.yaml:2:39: steps.s.inputs.x: 'data/raw' may not be read by this user"]
 
 
 def test_specs_with_a_pipeline_file_are_refused(refuse: Refuse, project: Path) -> None:
