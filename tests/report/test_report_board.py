@@ -128,7 +128,8 @@ with contextlib.nullcontext() if {careless} else contextlib.closing(board):
     for event in events:
         if {stop} and type(event).__name__ == "RunFinished":
             print("READY", file=sys.stderr, flush=True)
-            time.sleep(60)
+            for _ in range(600):  # a signal just before a long sleep would wait for its end
+                time.sleep(0.1)
         board.handle(event)
 """
 
