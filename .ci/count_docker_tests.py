@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
-import xml.etree.ElementTree as ElementTree
 from collections import Counter
+
+from junitparser import JUnitXml
 
 
 def existing() -> Counter[str]:
@@ -14,13 +15,14 @@ def existing() -> Counter[str]:
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     if result.returncode not in (0, 5):  # 5: nothing collected
         sys.exit(f"pytest could not list the tests:\n{result.stdout}{result.stderr}")
-    return Counter(line.split("[")[0].rpartition("::")[2] for line in result.stdout.splitlines() if "::" in line)
+    identifiers = (line.split("[")[0] for line in result.stdout.splitlines() if "::" in line)
+    return Counter(name.replace(".py::", ".").replace("::", ".").replace("/", ".") for name in identifiers)
 
 
 def ran(report: str) -> Counter[str]:
     """Test functions that were not skipped."""
-    cases = ElementTree.parse(report).iter("testcase")
-    return Counter(case.get("name", "").split("[")[0] for case in cases if case.find("skipped") is None)
+    cases = (case for suite in JUnitXml.fromfile(report) for case in suite if not case.is_skipped)
+    return Counter(f"{case.classname}.{case.name.split('[')[0]}" for case in cases)
 
 
 def main() -> None:
