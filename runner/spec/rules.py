@@ -32,6 +32,8 @@ def _program(draft: Draft, step: StepSpec) -> Iterator[Fault]:
         yield (), "needs an 'image', here or for the whole pipeline"
     if step.source_dir is not None and step.script is None and step.entrypoint is None:
         yield ("source_dir",), "has no effect without a 'script' or an 'entrypoint'"
+    if (step.script is not None or step.source_dir is not None) and "code" in step.inputs:
+        yield ("inputs", "code"), "the name 'code' is taken by the step's own code; rename the input"
     if step.script is not None and step.entrypoint is None and not step.script.endswith(".py"):
         yield ("script",), f"'{step.script}' is not a Python file; say how to run it with 'entrypoint'"
 
@@ -61,8 +63,6 @@ def _processing(step: StepSpec) -> Iterator[Fault]:
     if len(step.inputs) + code > 10:
         also = " and the code, which counts as one" if code else ""
         yield ("inputs",), f"{len(step.inputs)} inputs{also}; SageMaker takes at most 10"
-    if code and "code" in step.inputs:
-        yield ("inputs", "code"), "the name 'code' is taken by the step's own code; rename the input"
     yield from _at_most(10, step.outputs, ("outputs",), "outputs")
     for field, words in (("args", step.args), ("entrypoint", step.entrypoint)):
         yield from _at_most(100, words or (), (field,), "words")

@@ -158,6 +158,10 @@ IN_A_STEP = [
         "    inputs: {code: data/raw}\n",
         "4:14: steps.s.inputs.code: the name 'code' is taken by the step's own code; rename the input",
     ),
+    (
+        "    type: training\n    inputs: {code: data/raw}\n",
+        "5:14: steps.s.inputs.code: the name 'code' is taken by the step's own code; rename the input",
+    ),
     # --- mounts
     (
         "    inputs: {x: data/raw, y: {from: p.o, path: /opt/ml/processing/input/x}}\n",
