@@ -235,8 +235,7 @@ def spawn(job, environment, staging=None):
         os.dup2(null, 0)
         if staging is not None:
             staging.inherit()
-        else:
-            os.chdir(job["cwd"])
+        os.chdir(job["cwd"])  # a staged interpreter makes a relative script's path absolute here, before the mounts
         if job["staged"]:
             drop_mount_capability()
         if who:
@@ -387,6 +386,7 @@ class Agent:
         self.job = message
         if message["staged"] and message["preload"]:
             self.waiting = Staging()
+            os.makedirs(message["cwd"], exist_ok=True)
             try:
                 self.child = self.waiting.start(message, dict(self.environment))
             except Failure:

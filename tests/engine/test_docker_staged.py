@@ -88,3 +88,13 @@ found = [os.path.join(at, name) for at, _, names in os.walk("/") for name in nam
 print(found)
 """
     assert bench.script(script).stdout == b"[]\n"
+
+
+def test_a_relative_script_is_found_in_its_working_directory(bench: Workbench) -> None:
+    """Training starts `python3 train.py` in /opt/ml/code, which is mounted after the interpreter has started."""
+    script = "import os, sys\nprint(__file__, sys.argv, os.getcwd(), os.listdir('.'), sys.path[0])"
+    options = {"entrypoint": ("python3", "script.py"), "working_dir": "/opt/ml/processing/input/code"}
+    cold = bench.script(script, mode=StartMode.COLD, **options)
+    staged = bench.script(script, **options)
+    assert staged.outcome.verdict is Verdict.PASSED, staged.stderr
+    assert staged.stdout == cold.stdout
