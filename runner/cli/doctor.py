@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.options import color_option, command, json_option, runs_dir_option
-from runner.cli.output import say, say_json, wants_color
+from runner.cli.output import say, say_json, style_of_stdout
 from runner.errors import EXIT_ENVIRONMENT, EXIT_PASSED
 
 if TYPE_CHECKING:
@@ -28,14 +27,13 @@ def doctor(color: str, as_json: bool, runs_dir: Path) -> int:
     Exit code 0 when runs can work (warnings included), 3 when they cannot.
     """
     from runner.engine.checks import Status, run_checks
-    from runner.report.style import Style
 
     checks = run_checks(runs_dir)
     healthy = all(check.status is not Status.FAILED for check in checks)
     if as_json:
         say_json({"schema_version": 1, "healthy": healthy, "checks": [asdict(check) for check in checks]})
     else:
-        say("\n".join(_lines(checks, Style.of(sys.stdout, color=wants_color(color, sys.stdout)))))
+        say("\n".join(_lines(checks, style_of_stdout(color))))
     return EXIT_PASSED if healthy else EXIT_ENVIRONMENT
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from runner.cli.options import command, file_argument, specs_option
-from runner.cli.output import say
+from runner.cli.output import say, style_of_stdout
 
 
 @command("run-pipeline graph pipeline.yaml\nrun-pipeline graph pipeline.yaml --format dot | dot -Tsvg > graph.svg")
@@ -26,4 +26,5 @@ def graph(file: Path, form: str, specs: Path | None) -> None:
     from runner.report.graph import render
     from runner.spec import load
 
-    say(render(load(file, specs).spec, form).rstrip("\n"))
+    unicode = style_of_stdout("never").unicode
+    say(render(load(file, specs).spec, form, unicode=unicode), end="")

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runner.report.style import Style
 
 
 def say(text: str, *, end: str = "\n") -> None:
@@ -98,3 +101,10 @@ def wants_color(choice: str, stream: IO[str]) -> bool:
     if os.environ.get("FORCE_COLOR"):
         return True
     return stream.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def style_of_stdout(choice: str) -> Style:
+    """What reports on stdout may look like, by `--color` and by what stdout is."""
+    from runner.report.style import Style
+
+    return Style.of(sys.stdout, color=wants_color(choice, sys.stdout))

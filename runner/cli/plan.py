@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
 import click
 
-from runner.cli.options import color_option, command, file_argument, json_option, selection_options, specs_option
-from runner.cli.output import say, say_json, wants_color
+from runner.cli.options import (
+    color_option,
+    command,
+    file_argument,
+    json_option,
+    runs_dir_option,
+    selection_options,
+    specs_option,
+)
+from runner.cli.output import say, say_json, style_of_stdout
 from runner.cli.request import Request
 
 
@@ -22,28 +29,30 @@ from runner.cli.request import Request
 @click.option("--shell", is_flag=True, help="Print docker commands to copy and paste.")
 @color_option
 @json_option
+@runs_dir_option
 @specs_option
-def plan(file: Path, shell: bool, color: str, as_json: bool, **choice: Any) -> None:
+def plan(file: Path, shell: bool, color: str, as_json: bool, runs_dir: Path, **choice: Any) -> None:
     """Check FILE and show what would run: order, image, command, environment and mounts of each step.
 
     Nothing is started and no engine is needed.
     """
-    if shell and as_json:
+    request = Request(file, **choice)
+    if not shell:
+        show(request, color=color, as_json=as_json)
+        return
+    if as_json:
         raise click.UsageError("--shell and --json exclude each other: choose one form of output")
-    show(Request(file, **choice), color=color, as_json=as_json)
+    from runner.report.byhand import shell as by_hand
+
+    say(by_hand(request.plan(), runs_dir=runs_dir))
 
 
 def show(request: Request, *, color: str, as_json: bool) -> None:
     """Print the plan of a request; `run --dry-run` does the same."""
+    from runner.report import plan as report
+
     made = request.plan()
     if as_json:
-        from runner.report.document import SCHEMA_VERSION
-
-        document = made.to_json()
-        document.pop("schema")  # every document on stdout names its version alike
-        say_json({"schema_version": SCHEMA_VERSION, **document})
-        return
-    from runner.cli.plantext import plan_text
-    from runner.report.style import Style
-
-    say(plan_text(made, Style.of(sys.stdout, color=wants_color(color, sys.stdout))))
+        say_json(report.document(made))
+    else:
+        say(report.text(made, style_of_stdout(color)))

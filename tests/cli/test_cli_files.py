@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -75,11 +76,11 @@ def test_plan_shows_command_environment_and_mounts(here, capsys, monkeypatch) ->
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     assert entry(["plan", "pipeline.yaml"]) == 0
     text = capsys.readouterr().out
-    assert "two: 2 steps (pipeline.yaml)" in text
+    assert "two: 2 steps, pipeline.yaml" in text
     assert "command   python3 /opt/ml/processing/input/code/make.py --rows 3" in text
-    assert "PRICE='pa$sword'" in text
+    assert "PRICE" in text and "pa$sword" in text
     assert "make.table" in text
-    assert text.index("1. make") < text.index("2. use")
+    assert text.index("1  make") < text.index("2  use")
 
 
 def test_dry_run_is_plan(here, capsys) -> None:
@@ -123,7 +124,7 @@ def test_schema_is_a_json_schema(capsys) -> None:
 @pytest.mark.parametrize("options", [["-n"], ["--dry-run", "--skip", "use"]])
 def test_options_may_come_before_the_file(options, here, capsys) -> None:
     assert entry([*options, "pipeline.yaml"]) == 0
-    assert "1. make" in capsys.readouterr().out
+    assert "1  make" in capsys.readouterr().out
 
 
 def test_a_file_with_another_ending_is_run_when_it_exists(here, capsys) -> None:
@@ -150,3 +151,15 @@ def test_a_file_named_like_a_command_is_reached_by_run(here, capsys) -> None:
 def test_a_command_behind_an_option_is_named_as_such(here, capsys) -> None:
     assert entry(["--json", "plan", "pipeline.yaml"]) == 2
     assert "run-pipeline plan" in json.loads(capsys.readouterr().out)["error"]["message"]
+
+
+def test_plan_shell_is_bash_with_docker_commands(here, capsys) -> None:
+    assert entry(["plan", "pipeline.yaml", "--shell"]) == 0
+    text = capsys.readouterr().out
+    assert "docker run" in text
+    assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
+
+
+def test_plan_shell_and_json_exclude_each_other(here, capsys) -> None:
+    assert entry(["plan", "pipeline.yaml", "--shell", "--json"]) == 2
+    assert "choose one" in json.loads(capsys.readouterr().out)["error"]["message"]

@@ -224,7 +224,7 @@ def test_history(here, use, capsys) -> None:
     assert "1 passed, 1 failed, 1 blocked" in listed
     assert entry(["show"]) == 0
     shown = capsys.readouterr().out
-    assert "exit code 1" in shown
+    assert "failed in" in shown
     assert "no data" in shown
     assert entry(["runs", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["runs"][0]["run_id"] == ran["run_id"]
