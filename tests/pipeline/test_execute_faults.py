@@ -6,6 +6,7 @@ import errno
 import json
 import os
 import signal
+import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -494,8 +495,22 @@ def test_a_latest_that_is_a_real_directory_is_refused_by_name(tmp_path: Path) ->
     assert "in the way" in caught.value.remedy
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_read_only_runs_directory(tmp_path: Path) -> None:
-    (tmp_path / "runs").mkdir(mode=0o555)
-    with pytest.raises(WorkspaceError):
-        Harness(tmp_path, FakeEngine()).execute(a=step())
+def test_a_runs_directory_that_this_user_may_not_write() -> None:
+    """Root may write anywhere, so a child that is nobody tries."""
+    with tempfile.TemporaryDirectory() as folder:
+        runs = Path(folder, "runs")
+        runs.mkdir(mode=0o555)
+        Path(folder).chmod(0o755)
+        child = os.fork()
+        if child == 0:
+            status = 1
+            try:
+                if os.geteuid() == 0:
+                    os.setuid(65534)
+                rundir.create(runs)
+            except WorkspaceError as error:
+                status = 0 if "Permission denied" in str(error) and "--runs-dir" in error.remedy else 2
+            finally:
+                os._exit(status)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        assert list(runs.iterdir()) == []
