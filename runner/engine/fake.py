@@ -39,7 +39,7 @@ from runner.engine.base import (
 from runner.engine.fake_container import FakeContainer, Killed
 from runner.errors import EngineLost, EnvironmentFault, ImageUnavailable
 
-__all__ = ["Canned", "FakeEngine", "FakeStep", "Killed", "Script"]
+__all__ = ["Canned", "FakeEngine", "FakeStep", "Killed", "Script", "infrastructure"]
 
 
 @dataclass(frozen=True, slots=True)
