@@ -246,11 +246,17 @@ def test_exit_messages_tell_the_figures(cancer: Done) -> None:
     assert messages["XGBoostTraining"] is None
 
 
-# --- a model that is not good enough ------------------------------------------------------------------------------
+def test_a_second_run_gives_the_same_bytes(cancer: Done) -> None:
+    again = run_pipeline(cancer.workspace, "pipeline.yaml", "--until", "XGBoostModelEval")
+    assert again.exit_code == 0, again.stderr
+    for name, step in again.steps.items():
+        assert step["outputs"].keys() == cancer.steps[name]["outputs"].keys()
+        for output, published in step["outputs"].items():
+            assert published["digest"] == cancer.steps[name]["outputs"][output]["digest"], f"{name}.{output}"
+    assert len(again.steps) == 4
 
 
 def test_a_training_failure_is_the_reason_of_the_step(cancer: Done) -> None:
-    """In the same workspace, so that the data is there; from the first step, as a run stands for itself."""
     text = (cancer.workspace / "pipeline.yaml").read_text()
     broken = cancer.workspace / "broken.yaml"
     broken.write_text(text.replace("hyperparameters: {max_depth: 3,", "hyperparameters: {max_depth: -3,"))
