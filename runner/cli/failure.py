@@ -58,7 +58,7 @@ def as_known(error: BaseException, runs_dir: Path | None = None) -> RunnerError:
 
 def _from_click(error: click.ClickException) -> UsageError:
     context = error.ctx if isinstance(error, click.UsageError) else None
-    remedy = f"Try '{context.command_path} --help'." if context is not None else ""
+    remedy = f"Try '{context.command_path if context else 'run-pipeline'} --help'."
     return UsageError(error.format_message().removesuffix("."), remedy=remedy)
 
 

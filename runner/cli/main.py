@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+
+TYPE_CHECKING = False  # importing `typing` or `collections` would cost more than the answer
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMPLETE_VARIABLE = "_RUN_PIPELINE_COMPLETE"
 """Set by the script that `run-pipeline completion` prints; its value says what the shell asks for."""

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
 from runner.cli.output import say
-from runner.cli.table import HELP_NAMES
+from runner.cli.table import FILE_SUFFIXES, HELP_NAMES
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -127,16 +129,26 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     return function
 
 
-def _complete_steps(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
+def _complete_steps(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
     """Names of the steps of the file that the line names; none when it cannot be read."""
+    from click.shell_completion import split_arg_string
+
     from runner.errors import RunnerError
     from runner.spec import load
 
-    file = ctx.params.get("file")
+    # click gives up on the arguments of a line that ends with an option without its value: read the line itself.
+    words = split_arg_string(os.environ.get("COMP_WORDS", ""))
+    file = next((word for word in words if is_pipeline_file(word)), None)
+    specs = next((after for word, after in pairwise(words) if word == "--specs"), None)
     if file is None:
         return []
     try:
-        pipeline = load(file, ctx.params.get("specs"))
+        pipeline = load(Path(file), Path(specs) if specs else None)
     except RunnerError:
         return []  # half a command line is no place for an error message
     return [step for step in pipeline.spec.steps if step.startswith(incomplete)]
+
+
+def is_pipeline_file(word: str) -> bool:
+    """Whether a word of the command line names a file: by its ending, or because it is there."""
+    return word.endswith(FILE_SUFFIXES) or Path(word).is_file()

@@ -12,8 +12,8 @@ import click
 
 from runner import __version__
 from runner.cli.main import COMPLETE_VARIABLE
-from runner.cli.options import CONTEXT, Invocation, PatientHelp
-from runner.cli.table import COMMANDS, FILE_SUFFIXES, HELP_NAMES, VERSION_NAME, overview
+from runner.cli.options import CONTEXT, Invocation, PatientHelp, is_pipeline_file
+from runner.cli.table import COMMANDS, HELP_NAMES, VERSION_NAME, overview
 
 NAME = "run-pipeline"
 
@@ -103,10 +103,6 @@ class Program(LazyGroup):
                 return int(self.invoke(context) or 0)
         except click.exceptions.Exit as finished:
             return finished.exit_code
-
-
-def is_pipeline_file(argument: str) -> bool:
-    return argument.endswith(FILE_SUFFIXES) or Path(argument).is_file()
 
 
 def _unknown(name: str) -> str:

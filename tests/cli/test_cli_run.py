@@ -270,3 +270,54 @@ def test_no_runs_is_said_with_what_to_do(command, here, capsys) -> None:
 def test_an_empty_list_of_runs_is_no_error(here, capsys) -> None:
     assert entry(["runs"]) == 0
     assert capsys.readouterr().out == "no runs in runs\n"
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_signal_while_an_image_is_built_ends_it(as_json, here, use, monkeypatch, capsys) -> None:
+    use(FakeEngine(missing=["python"]))
+    monkeypatch.setattr(images, "ensure", lambda reference, log: signal.raise_signal(signal.SIGTERM))
+    assert entry(["pipeline.yaml", *(["--json"] if as_json else [])]) == 143
+    captured = capsys.readouterr()
+    if as_json:
+        assert json.loads(captured.out)["error"]["kind"] == "Interrupted"
+    else:
+        assert captured.err == "run-pipeline: stopped by SIGTERM\n"
+    assert not (here / "runs").exists()
+
+
+def test_a_junit_file_that_cannot_be_written_is_said_before_anything_runs(here, use, capsys) -> None:
+    engine = use(FakeEngine())
+    (here / "file").write_text("")
+    assert entry(["pipeline.yaml", "--junit", "file/report.xml"]) == 3
+    assert "--junit" in capsys.readouterr().err
+    assert ("run", "make") not in engine.journal
+
+
+def test_a_runs_dir_that_is_a_file_is_a_clear_error(here, use, capsys) -> None:
+    use(FakeEngine())
+    (here / "file").write_text("")
+    assert entry(["pipeline.yaml", "--runs-dir", "file"]) == 2
+    assert "--runs-dir" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("wrong", [["-j", "0"], ["--jobs", "many"], ["--color", "blue"], ["--only"]])
+def test_wrong_values_name_the_option(wrong, here, use, capsys) -> None:
+    use(FakeEngine())
+    assert entry(["pipeline.yaml", *wrong]) == 2
+    err = capsys.readouterr().err
+    assert wrong[0] in err
+    assert "--help'." in err
+
+
+def test_a_fault_of_this_tool_in_mid_run_is_four_and_saved_beside_the_runs(here, use, monkeypatch, capsys) -> None:
+    from runner.pipeline.execute import Driver
+
+    use(FakeEngine())
+    monkeypatch.setattr(Driver, "drive", lambda self: 1 / 0)
+    assert entry(["pipeline.yaml", "--json"]) == 4
+    document = json.loads(capsys.readouterr().out)
+    assert "ZeroDivisionError" in document["error"]["message"]
+    (saved,) = (here / "runs").glob("internal-error-*.txt")
+    assert str(saved.name) in document["error"]["remedy"]
+    assert "in drive" in saved.read_text() or "lambda" in saved.read_text()
+    assert entry(["runs"]) == 0
