@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -85,14 +86,22 @@ def _nothing_left_behind(engine_error: str) -> Iterator[None]:
 
 
 def _unowned(engine_error: str) -> list[object]:
-    """What of ours the engine holds; where other sessions may share it, only what no living process owns."""
+    """What of ours the engine holds; where other sessions may share it, only what no living process owns.
+
+    A run that was killed a moment ago has a janitor at work: it is given its two seconds, and some more.
+    """
     if engine_error:
         return []
     from runner.engine import connect
 
     connected = connect()
     try:
-        return [each for each in connected.leftovers() if REQUIRED or not each.owner_alive]
+        for _ in range(50):
+            found = [each for each in connected.leftovers() if REQUIRED or not each.owner_alive]
+            if not found:
+                break
+            time.sleep(0.1)
+        return found
     finally:
         connected.close()
 

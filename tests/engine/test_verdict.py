@@ -39,7 +39,12 @@ CASES = [
     ),
     ("timed out", dict(state=state(143), report=report(signal=15, stopped="timeout")), Verdict.TIMEOUT, "5 s"),
     ("timed out, exits 0", dict(state=state(0), report=report(exit=0, stopped="timeout")), Verdict.TIMEOUT, "5 s"),
-    ("cancelled", dict(state=state(143), report=report(signal=15, stopped="cancelled")), Verdict.CANCELLED, "cancelled"),
+    (
+        "cancelled",
+        dict(state=state(143), report=report(signal=15, stopped="cancelled")),
+        Verdict.CANCELLED,
+        "cancelled",
+    ),
     (
         "stopped from outside, exits 0",
         dict(state=state(0), report=report(exit=0, stopped="outside:SIGTERM")),
@@ -51,9 +56,19 @@ CASES = [
     ("agent gone, exit 0", dict(state=state(0)), Verdict.INFRASTRUCTURE, "without the agent's report"),
     ("removed from outside", dict(state=None), Verdict.INFRASTRUCTURE, "removed from outside"),
     ("engine lost", dict(lost="gone", report=report(exit=0)), Verdict.INFRASTRUCTURE, "lost"),
-    ("contradiction", dict(state=state(137), report=report(exit=0)), Verdict.INFRASTRUCTURE, "exit 137 and the agent 0"),
+    (
+        "contradiction",
+        dict(state=state(137), report=report(exit=0)),
+        Verdict.INFRASTRUCTURE,
+        "exit 137 and the agent 0",
+    ),
     ("still running", dict(state=state(0, status="running")), Verdict.INFRASTRUCTURE, "'running'"),
-    ("log not written", dict(state=state(0), report=report(exit=0), sink_error="No space"), Verdict.INFRASTRUCTURE, "No sp"),
+    (
+        "log not written",
+        dict(state=state(0), report=report(exit=0), sink_error="No space"),
+        Verdict.INFRASTRUCTURE,
+        "No sp",
+    ),
     (
         "data not mounted",
         dict(state=state(126), report=report(exit=126, error=["mount", "no overlay"])),
@@ -77,7 +92,9 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("evidence", "verdict", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+@pytest.mark.parametrize(
+    ("evidence", "verdict", "words"), [case[1:] for case in CASES], ids=[case[0] for case in CASES]
+)
 def test_verdict(evidence: dict[str, Any], verdict: Verdict, words: str) -> None:
     judged = judge(Evidence(limits=LIMITS, **evidence))
     assert judged.verdict is verdict
