@@ -6,7 +6,6 @@ import fcntl
 import io
 import tarfile
 import threading
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,8 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 from images.private_index import PACKAGE, PASSWORD, PrivateIndex, private_index
 
-from runner.engine import images, recipes
-from runner.engine.client import client as connect
+from runner.engine import images
 from runner.engine.probe import cache_dir
 from runner.engine.recipes_build import STAGE_LABEL
 from runner.errors import ImageUnavailable
@@ -39,31 +37,15 @@ ENV PATH=/opt/venv/bin:${PATH}
 
 
 @pytest.fixture(scope="module")
-def docker(engine_error: str) -> Iterator[DockerClient]:
-    connected = connect()
-    yield connected
-    connected.close()
-
-
-@pytest.fixture
-def recipe(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, docker: DockerClient) -> Iterator[Path]:
-    """The folder of the only recipe of a catalogue of its own."""
-    folder = tmp_path / "images" / f"test-{uuid.uuid4().hex[:8]}"
-    folder.mkdir(parents=True)
-    (folder / "Dockerfile").write_text(
-        "ARG BASE_IMAGE=registry.invalid/python:3.12-slim\nFROM ${BASE_IMAGE}\nRUN true\n"
-    )
-    monkeypatch.setattr(recipes, "recipes_folder", lambda: folder.parent)
-    monkeypatch.delenv("RUN_PIPELINE_BASE_IMAGE", raising=False)
-    yield folder
-    for image in docker.images.list(name=f"run-pipeline/{folder.name}"):
-        docker.images.remove(image.id, force=True)
-
-
-@pytest.fixture(scope="module")
 def index(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrivateIndex]:
     with private_index(tmp_path_factory.mktemp("index")) as running:
         yield running
+
+
+@pytest.fixture
+def recipe(recipe: Path) -> Path:
+    (recipe / "Dockerfile").write_text("ARG BASE_IMAGE=registry.invalid/python:3.12\nFROM ${BASE_IMAGE}\nRUN true\n")
+    return recipe
 
 
 def build(folder: Path, base: str, force: bool = False) -> tuple[images.BuiltImage, list[str]]:
