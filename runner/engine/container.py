@@ -242,6 +242,11 @@ class DockerContainer:
         os.write(self._wake_write, b"x")
 
     def _kill(self, name: str) -> None:
+        """Send a signal through the engine, from a thread of its own: the engine may hold the container's lock until
+        its output is drained, and the draining is done by the thread that is in `run`."""
+        threading.Thread(target=self._kill_now, args=(name,), daemon=True).start()
+
+    def _kill_now(self, name: str) -> None:
         from docker.errors import APIError
         from requests.exceptions import RequestException
 

@@ -159,7 +159,7 @@ def _cold(evidence: Evidence, state: Mapping[str, Any]) -> Judgement:
     words = f"exit {code}"
     if name:
         words += f": ended by {name} or with that status of its own (the image has no Python, so they look alike)"
-    return Judgement(Verdict.EXIT, code, name, words)
+    return Judgement(Verdict.EXIT, code, None, words)
 
 
 def _timed_out(limits: Limits, how: str) -> str:

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from engine.launches import Workbench
+
 from runner.engine.base import StartMode
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
-
+from engine import contract
 from engine.launches import OUTPUT, Workbench
-from runner.engine.base import StartMode, Verdict
+
+from runner.engine.base import Launch, StartMode, Verdict
 from runner.sagemaker.job import Limits
 
 pytestmark = pytest.mark.docker
@@ -73,7 +76,11 @@ def test_killed_for_memory_at_its_limit(bench: Workbench, mode: StartMode) -> No
 
 
 def test_time_out_is_term_then_kill(bench: Workbench, mode: StartMode) -> None:
-    polite = "import signal, sys, time\nsignal.signal(15, lambda *_: (print('told', flush=True), sys.exit(0)))\ntime.sleep(60)"
+    polite = """
+import signal, sys, time
+signal.signal(15, lambda *_: (print('told', flush=True), sys.exit(0)))
+time.sleep(60)
+"""
     ended = bench.script(polite, mode=mode, limits=Limits(timeout=1.0, grace=20.0))
     assert ended.outcome.verdict is Verdict.TIMEOUT
     assert ended.stdout == b"told\n"
@@ -202,3 +209,17 @@ print("done")
     ended = bench.script(script, mode=mode)
     assert ended.outcome.verdict is Verdict.PASSED
     assert ended.outcome.seconds < 20
+
+
+def factory(bench: Workbench, mode: StartMode) -> Callable[..., Launch]:
+    def launch(
+        name: str, *, inputs: dict[str, Path] | None = None, limits: Limits | None = None, env: tuple[Any, ...] = ()
+    ) -> Launch:
+        return bench.launch(contract.BEHAVIOURS[name].source, mode=mode, inputs=inputs, limits=limits, env=env)
+
+    return launch
+
+
+@pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
+def test_the_contract_of_every_engine(bench: Workbench, mode: StartMode, check: Callable[..., None]) -> None:
+    check(bench.engine, factory(bench, mode))

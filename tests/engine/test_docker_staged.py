@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from engine.launches import Workbench
+
 from runner.engine.base import StartMode, StopReason, Verdict
 
 pytestmark = pytest.mark.docker

@@ -8,7 +8,6 @@ import time
 from typing import Any
 
 import pytest
-
 from faults.workspace import Workspace, wait_until
 
 pytestmark = pytest.mark.docker

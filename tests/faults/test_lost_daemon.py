@@ -16,7 +16,6 @@ from pathlib import Path
 
 import docker
 import pytest
-
 from faults.workspace import Workspace, wait_until
 
 pytestmark = [

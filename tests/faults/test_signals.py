@@ -9,7 +9,6 @@ import time
 from typing import Any
 
 import pytest
-
 from faults.workspace import Workspace
 
 pytestmark = pytest.mark.docker

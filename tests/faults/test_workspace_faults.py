@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from faults.workspace import Workspace
 
 pytestmark = pytest.mark.docker
@@ -146,7 +145,7 @@ def ordinary_user(home: Path) -> tuple[tuple[str, ...], dict[str, str]]:
     shutil.copytree(root / "images", home / "site" / "images", dirs_exist_ok=True)
     interpreter = home / "python"
     shutil.copytree(base, interpreter, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "site-packages"))
-    group = os.stat("/var/run/docker.sock").st_gid
+    group = Path("/var/run/docker.sock").stat().st_gid
     launcher = home / "launch"
     python = interpreter / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     launcher.write_text(
