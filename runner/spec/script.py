@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import ast
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import Problem, SpecError
+
+
+_PARSER = threading.Lock()
+"""Two threads in `ast.parse` corrupt its depth counter (SystemError "recursion depth mismatch", CPython gh-106905), and
+`catch_warnings` changes the whole process."""
 
 
 def third_party_imports(path: Path) -> tuple[str, ...]:
@@ -28,7 +34,7 @@ def parse(path: Path) -> ast.Module:
 
     try:
         source = path.read_bytes()
-        with warnings.catch_warnings():
+        with _PARSER, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the script's own style: its own run will show them
             return ast.parse(source, filename=str(path))
     except SyntaxError as error:

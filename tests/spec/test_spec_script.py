@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -93,3 +94,14 @@ def test_what_is_no_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cont
 def test_a_script_that_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="cannot be read: No such file"):
         third_party_imports(tmp_path / "none.py")
+
+
+def test_many_threads_may_read_scripts_at_once(tmp_path: Path) -> None:
+    """CPython 3.11 before 3.11.5 raises SystemError from `ast.parse` when two threads are in it."""
+    path = tmp_path / "deep.py"
+    path.write_text(
+        "import pandas\n" + "x = " + "[" * 60 + "1" + "]" * 60 + "\n" + "y = f(g(h(1, 2), [3]), 4)\n" * 3000
+    )
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: third_party_imports(path), range(24)))
+    assert found == [("pandas",)] * 24
