@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from runner.engine import bootstrap_debian
-from runner.engine.labels import labels
+from runner.engine.oneshot import ask
 from runner.engine.pull import PullError, PullFailure, present, pull
 from runner.engine.recipes import REPOSITORY, Recipe
 from runner.errors import ImageUnavailable
@@ -93,25 +93,17 @@ def _own_base(remedy: str) -> str:
 
 def _python_of(client: DockerClient, reference: str) -> str:
     """The version of `python3` in an image, asked by running it. Raises ImageUnavailable when it cannot be a base."""
-    from docker.errors import APIError, ContainerError
+    from docker.errors import APIError
 
     remedy = _own_base("a base needs python3 3.7 or newer with the venv module")
     try:
-        output = client.containers.run(
-            reference,
-            ["-c", _PROBE],
-            entrypoint=["python3"],
-            network_mode="none",
-            remove=True,
-            labels=labels("images", "base"),
-        )
-    except ContainerError as error:
-        said = error.stderr.decode(errors="replace") if isinstance(error.stderr, bytes) else str(error.stderr)
-        detail = " ".join(said.strip().splitlines()[-1:])
-        raise ImageUnavailable(f"{reference!r} cannot be a base: {detail}", remedy=remedy) from error
+        answer = ask(client, reference, ["python3", "-c", _PROBE], purpose="base")
     except APIError as error:
         raise ImageUnavailable(f"{reference!r} cannot be a base: {error.explanation}", remedy=remedy) from error
-    version = tuple(json.loads(output))
+    if answer.exit_code != 0:
+        said = " ".join(answer.stderr.splitlines()[-1:])
+        raise ImageUnavailable(f"{reference!r} cannot be a base: {said}", remedy=remedy)
+    version = tuple(json.loads(answer.stdout))
     if version < _OLDEST_PYTHON:
         raise ImageUnavailable(f"{reference!r} cannot be a base: its Python is {version}", remedy=remedy)
     return ".".join(str(part) for part in version)

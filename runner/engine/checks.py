@@ -226,8 +226,8 @@ def _images(docker: DockerClient) -> Iterator[Check]:
 
 def _bind_mount(docker: DockerClient, place: Path) -> Iterator[Check]:
     """A canary file: an engine in a virtual machine or on another host shows an empty directory, and no error."""
-    from runner.engine import creation, images, labels
-    from runner.engine.sweep import remove_container
+    from runner.engine import creation, images
+    from runner.engine.oneshot import ask
 
     row = next((row for row in images.listing(client=docker) if row.present), None)
     if row is None:
@@ -236,21 +236,8 @@ def _bind_mount(docker: DockerClient, place: Path) -> Iterator[Check]:
     with tempfile.TemporaryDirectory(prefix=".run-pipeline-canary-", dir=place) as folder:
         word = os.urandom(16).hex()
         (Path(folder) / "canary").write_text(word, encoding="ascii")
-        config = docker.api.create_host_config(network_mode="none")
-        config["Mounts"] = [creation.bind(folder, "/canary")]
-        container = docker.api.create_container(
-            row.tag,
-            ["/canary/canary"],
-            entrypoint=["cat"],
-            host_config=config,
-            labels=labels.labels("doctor", "canary"),
-        )["Id"]
-        try:
-            docker.api.start(container)
-            docker.api.wait(container, timeout=60)
-            seen = docker.api.logs(container, stdout=True, stderr=False).decode(errors="replace").strip()
-        finally:
-            remove_container(docker.api, container)
+        mount = creation.bind(folder, "/canary")
+        seen = ask(docker, row.tag, ["cat", "/canary/canary"], purpose="doctor", mounts=[mount]).stdout
     if seen == word:
         yield Check("bind mount", Status.OK, f"containers see the files of {place}")
     else:

@@ -186,6 +186,7 @@ def test_a_base_without_python_says_so(recipe: Path, docker: DockerClient) -> No
     with pytest.raises(ImageUnavailable, match="cannot be a base") as caught:
         build(recipe, tag)
     assert "python3 3.7" in caught.value.remedy
+    assert docker.containers.list(all=True, filters={"ancestor": tag}) == [], "the container that could not start stays"
 
 
 def test_a_second_build_waits_for_the_first(recipe: Path, python_image: str) -> None:
