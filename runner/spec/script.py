@@ -11,7 +11,6 @@ from pathlib import Path
 
 from runner.errors import Problem, SpecError
 
-
 _PARSER = threading.Lock()
 """Two threads in `ast.parse` corrupt its depth counter (SystemError "recursion depth mismatch", CPython gh-106905), and
 `catch_warnings` changes the whole process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -96,12 +97,26 @@ def test_a_script_that_cannot_be_read(tmp_path: Path) -> None:
         third_party_imports(tmp_path / "none.py")
 
 
+class Garbage:
+    """A cycle whose finalizer lets other threads run: collections happen in the middle of `ast.parse`."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+    def __del__(self) -> None:
+        time.sleep(0.0005)
+
+
 def test_many_threads_may_read_scripts_at_once(tmp_path: Path) -> None:
     """CPython 3.11 before 3.11.5 raises SystemError from `ast.parse` when two threads are in it."""
-    path = tmp_path / "deep.py"
-    path.write_text(
-        "import pandas\n" + "x = " + "[" * 60 + "1" + "]" * 60 + "\n" + "y = f(g(h(1, 2), [3]), 4)\n" * 3000
-    )
-    with ThreadPoolExecutor(8) as pool:
-        found = list(pool.map(lambda _: third_party_imports(path), range(24)))
-    assert found == [("pandas",)] * 24
+    path = tmp_path / "long.py"
+    path.write_text("import pandas\n" + "y = f(g(h(1, 2), [3]), 4)\n" * 300)
+
+    def read(_: int) -> tuple[str, ...]:
+        for _ in range(5):
+            Garbage()
+        return third_party_imports(path)
+
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(read, range(200)))
+    assert found == [("pandas",)] * 200
