@@ -123,7 +123,7 @@ def _document(judged: Sequence[Judged], manifests: dict[str, Manifest], folder: 
         if item.mount.archive is not None:
             document["archive"] = {"name": item.mount.archive, "content": item.manifest.to_json()}
         outputs[name] = document
-    return {"schema": SCHEMA, "outputs": outputs}
+    return {"schema_version": SCHEMA, "outputs": outputs}
 
 
 def _take_out(root: Path, manifest: Manifest) -> None:

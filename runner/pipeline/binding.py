@@ -56,7 +56,7 @@ class Bound:
     def inputs_document(self, sources: Sources) -> dict[str, object]:
         """`inputs.json`. Only when every producer has published."""
         hosts = {item.name: item.host for item in self.launch.inputs}
-        return {"schema": SCHEMA, "inputs": [_input(item, hosts, sources) for item in self.launch.job.inputs]}
+        return {"schema_version": SCHEMA, "inputs": [_input(item, hosts, sources) for item in self.launch.job.inputs]}
 
 
 def bind(planned: PlannedStep, image: Image, sources: Sources) -> Bound:
@@ -95,7 +95,7 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout)
         scratch=layout.scratch,
         preimport=_preimport(job) if image.mode is StartMode.STAGED else (),
     )
-    layout.job.write_bytes(json_bytes({"schema": SCHEMA, **plain(job), "image_id": image.id}))
+    layout.job.write_bytes(json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id}))
     _write_scripts(launch, layout)
     return Bound(launch, layout, _host_path(job.exit_message, (*outputs, *config)), tuple(warnings))
 

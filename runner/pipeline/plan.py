@@ -72,7 +72,7 @@ class Plan:
     def to_json(self) -> dict[str, Any]:
         """The plan as `plan.json` and `plan --json` hold it."""
         return {
-            "schema": SCHEMA,
+            "schema_version": SCHEMA,
             "pipeline": self.pipeline,
             "file": str(self.file),
             "selection": plain(self.selection.choices),

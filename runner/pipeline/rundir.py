@@ -47,7 +47,7 @@ class RunDirectory:
 
     def write_state(self, document: Mapping[str, Any]) -> None:
         """Replace `run.json`. Raises OSError."""
-        write_json(self.layout.run_json, {"schema": SCHEMA, "run_id": self.run_id, **document})
+        write_json(self.layout.run_json, {"schema_version": SCHEMA, "run_id": self.run_id, **document})
 
 
 def create(runs_dir: Path) -> RunDirectory:

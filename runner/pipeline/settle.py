@@ -65,7 +65,7 @@ def infrastructure(result: StepResult, reason: str) -> StepResult:
 def write_result(layout: StepLayout, result: StepResult) -> StepResult:
     """Write `result.json`. If that cannot be, the result becomes infrastructure and lives on in `run.json` only."""
     try:
-        write_json(layout.result, {"schema": SCHEMA, **plain(result)})
+        write_json(layout.result, {"schema_version": SCHEMA, **plain(result)})
     except OSError as error:
         fault = str(os_fault(error, layout.result, "cannot write the result"))
         reason = f"{result.reason}; {fault}" if result.verdict is Verdict.INFRASTRUCTURE else fault

@@ -111,6 +111,4 @@ def limits(limits: Limits) -> str:
 
 def document(plan: Plan) -> dict[str, Any]:
     """The JSON form: as `plan.json` in a run directory."""
-    content = plan.to_json()
-    content.pop("schema", None)
-    return {"schema_version": SCHEMA_VERSION, **content}
+    return plan.to_json()
