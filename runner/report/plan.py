@@ -14,7 +14,6 @@ from runner.sagemaker.job import ContainerJob, InputMount, Limits, OutputMount, 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan, PlannedStep
 
-SCHEMA_VERSION = 1
 _TOOLKIT = ("SM_", "SAGEMAKER_", "TRAINING_JOB_", "CURRENT_HOST")
 Row = tuple[str, str]
 """Label and value; an empty label goes on with the one before."""
