@@ -98,7 +98,7 @@ class Driver:
     def _work(self, planned: PlannedStep, staged: Future[Prepared] | None) -> None:
         """A worker thread, from start to end."""
         try:
-            self._inbox.put(run_step(self._shop, planned, lambda: self._staging.obtain(planned, staged)))
+            run_step(self._shop, planned, lambda: self._staging.obtain(planned, staged), self._inbox.put)
         except BaseException as error:
             self._inbox.put(Crashed(planned.name, error))
 
@@ -131,6 +131,9 @@ class Driver:
 
     def _crashed(self, message: Crashed) -> None:
         self.crash = self.crash or message.error
+        if message.step in self.results:  # its end was told: the clean-up failed, which changes no result
+            self._drop(self._schedule.stop("not started: run-pipeline itself failed"))
+            return
         directory = f"steps/{message.step}"
         layout = self._shop.sources.run.layout.step(message.step)
         result = StepResult(step=message.step, state=StepState.FAILED, verdict=None, reason="", directory=directory)

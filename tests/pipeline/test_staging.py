@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from pathlib import Path
 
+import pytest
 from pipeline.helpers import PATIENCE, Gates, Harness, step, verdicts
 
 from runner.engine.base import StartMode
 from runner.engine.fake import Canned, FakeEngine, FakeStep
-from runner.errors import EnvironmentFault
+from runner.errors import EnvironmentFault, InternalError
 from runner.pipeline.events import Notice
 
 
@@ -37,8 +39,8 @@ def test_plain_and_cold_steps_are_not_prepared_ahead(tmp_path: Path) -> None:
     for mode in (StartMode.PLAIN, StartMode.COLD):
         engine = FakeEngine(mode=mode)
         Harness(tmp_path, engine).execute(a=step(), b=step("a"))
-        journal = [entry for entry in engine.journal if entry[0] in ("prepare", "remove")]
-        assert journal == [("prepare", "a"), ("remove", "a"), ("prepare", "b"), ("remove", "b")]
+        journal = [entry for entry in engine.journal if entry[0] in ("prepare", "run")]
+        assert journal == [("prepare", "a"), ("run", "a"), ("prepare", "b"), ("run", "b")]
 
 
 def test_a_staged_container_that_is_not_needed_is_stopped_and_removed_with_its_files(tmp_path: Path) -> None:
@@ -100,8 +102,40 @@ def test_no_staging_where_running_steps_leave_no_memory(tmp_path: Path) -> None:
     engine = FakeEngine(mode=StartMode.STAGED, memory=1 << 30)
     full = {"resources": {"memory": "1g"}}
     Harness(tmp_path, engine).execute(a=step(**full), b=step("a", **full))
-    journal = [entry for entry in engine.journal if entry[0] in ("prepare", "remove")]
-    assert journal == [("prepare", "a"), ("remove", "a"), ("prepare", "b"), ("remove", "b")]
+    journal = [entry for entry in engine.journal if entry[0] in ("prepare", "run")]
+    assert journal == [("prepare", "a"), ("run", "a"), ("prepare", "b"), ("run", "b")]
+
+
+def test_the_next_step_does_not_wait_for_a_removal_but_the_run_does(tmp_path: Path) -> None:
+    for mode in (StartMode.STAGED, StartMode.PLAIN):
+        gates = Gates()
+        removal = gates.block("remove", "a")
+
+        def second(s: FakeStep, removal: threading.Event = removal, gates: Gates = gates) -> int:
+            assert gates.reached["remove", "a"].wait(PATIENCE)
+            (s.outputs["out"] / "f").write_text("1")
+            removal.set()  # only now: a run that waits for the removal of 'a' first would never get here
+            return 0
+
+        engine = FakeEngine({"b": second}, mode=mode, hook=gates)
+        assert Harness(tmp_path / mode, engine).execute(a=step(), b=step("a")).exit_code == 0
+
+
+def test_a_fault_of_this_tool_in_a_clean_up_changes_no_result(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def break_(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("runner.pipeline.attempt._tidy", break_)
+    harness = Harness(tmp_path, FakeEngine())
+    run = harness.prepare(a=step(), b=step("a"))
+    with pytest.raises(InternalError, match="a bug"):
+        run.execute()
+    harness.nothing_left()
+    document = json.loads((harness.root / "run.json").read_text())
+    assert document["exit_code"] == 4
+    results = {result["step"]: result["state"] for result in document["results"]}
+    assert results["a"] == "passed"
+    assert json.loads((harness.root / "steps" / "a" / "result.json").read_text())["state"] == "passed"
 
 
 def test_one_job_at_a_time_never_runs_two(tmp_path: Path) -> None:
