@@ -16,7 +16,7 @@ from queue import Empty, SimpleQueue
 from runner.engine.base import StartMode
 from runner.pipeline.attempt import Ended, Prepared, Workshop, run_step
 from runner.pipeline.broadcast import Broadcast
-from runner.pipeline.events import Event, StepFinished, StepOutput, StepResult, StepState
+from runner.pipeline.events import Event, StepFinished, StepOutput, StepResult, StepStarted, StepState
 from runner.pipeline.plan import Plan, PlannedStep
 from runner.pipeline.rundir import now
 from runner.pipeline.schedule import Schedule
@@ -113,6 +113,8 @@ class Driver:
             case Cancelled():
                 self._cancel(message.signum)
             case Event():
+                if isinstance(message, StepStarted):
+                    self._staging.under_way(message.step)
                 self._broadcast.emit(message)
 
     def _forward_output(self) -> None:
@@ -166,6 +168,7 @@ class Driver:
 
     def _record(self, result: StepResult) -> None:
         self.results[result.step] = result
+        self._staging.under_way(result.step)
         self._broadcast.emit(StepFinished(at=now(), result=result))
 
     def _abandon(self) -> None:

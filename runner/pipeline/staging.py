@@ -1,6 +1,7 @@
 """Containers that start ahead of need, so that a step whose inputs are ready runs at once.
 
-At most `AHEAD` steps are prepared ahead, in the order in which they will be needed. A waiting container holds little
+At most `AHEAD` steps are prepared ahead, in the order in which they will be needed; fewer while steps that are due are
+still being prepared, since to start a container takes a whole CPU, and they come first. A waiting container holds little
 memory, whatever its step declares, so it is admitted loosely: each counts as `IDLE_MEMORY` against what running steps
 leave. Staging never makes a step worse: if it fails, the step is prepared again when its turn comes.
 """
@@ -26,22 +27,30 @@ class Staging:
         self._shop = shop
         self._pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="staging")
         self._staged: dict[str, tuple[PlannedStep, Future[Prepared]]] = {}
+        self._due: set[str] = set()
         self._drops: list[Future[None]] = []
 
     def stage(self, wanted: Sequence[PlannedStep], free_memory: int) -> None:
         """Begin to prepare what is wanted and is not yet, as far as there is room."""
         for planned in wanted:
             room = (len(self._staged) + 1) * IDLE_MEMORY <= free_memory
-            if len(self._staged) < AHEAD and room and planned.name not in self._staged:
+            if len(self._staged) + len(self._due) < AHEAD and room and planned.name not in self._staged:
                 self._staged[planned.name] = (planned, self._pool.submit(self._shop.prepare, planned))
 
     def take(self, planned: PlannedStep) -> Future[Prepared] | None:
         """The container of a step that starts now; the caller owns it from here on."""
         staged = self._staged.pop(planned.name, None)
+        if staged is None:
+            self._due.add(planned.name)
         return staged[1] if staged is not None else None
+
+    def under_way(self, step: str) -> None:
+        """A step runs, or has ended: nothing is prepared for it any more."""
+        self._due.discard(step)
 
     def give_back(self, planned: PlannedStep, staged: Future[Prepared] | None) -> None:
         """The step did not start after all."""
+        self._due.discard(planned.name)
         if staged is not None:
             self._staged[planned.name] = (planned, staged)
 

@@ -35,6 +35,34 @@ def test_the_next_steps_are_prepared_while_one_runs_and_no_more(tmp_path: Path) 
     assert len([1 for point, _ in engine.journal if point == "prepare"]) == 4
 
 
+def test_a_step_that_is_due_is_prepared_with_one_other_at_most(tmp_path: Path) -> None:
+    gates = Gates()
+    due = gates.block("prepare", "a")
+    for name in ("b", "c"):
+        gates.reached["prepare", name] = threading.Event()
+    engine = FakeEngine(mode=StartMode.STAGED, hook=gates)
+    began: list[str] = []
+
+    def first(s: FakeStep) -> int:
+        assert gates.reached["prepare", "c"].wait(PATIENCE), "not staged while 'a' runs"
+        (s.outputs["out"] / "f").write_text("1")
+        return 0
+
+    def release() -> None:
+        if gates.reached["prepare", "b"].wait(PATIENCE):
+            gates.reached["prepare", "c"].wait(0.2)
+            began.extend(name for point, name in engine.journal if point == "prepare")
+        due.set()
+
+    engine.scripts["a"] = first
+    helper = threading.Thread(target=release)
+    helper.start()
+    finished = Harness(tmp_path, engine).execute(a=step(), b=step("a"), c=step("b"))
+    helper.join()
+    assert finished.exit_code == 0
+    assert sorted(began) == ["a", "b"]
+
+
 def test_plain_and_cold_steps_are_not_prepared_ahead(tmp_path: Path) -> None:
     for mode in (StartMode.PLAIN, StartMode.COLD):
         engine = FakeEngine(mode=mode)
