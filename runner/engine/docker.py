@@ -41,10 +41,17 @@ class DockerEngine:
         self._info: EngineInfo | None = None
 
     def info(self) -> EngineInfo:
+        """Its facts are asked for once; whether it is there, each time."""
+        if self._info is not None:
+            with lost_is(EngineUnavailable):
+                self._api.ping()
+        return self._facts()
+
+    def _facts(self) -> EngineInfo:
         if self._info is None:
             with lost_is(EngineUnavailable):
-                raw, version = self._api.info(), self._api.version()
-            self._info = _engine_info(raw, version, self._api.base_url)
+                raw = self._api.info()
+            self._info = _engine_info(raw, self._api.api_version, self._api.base_url)
         return self._info
 
     def image(self, reference: str) -> Image:
@@ -58,7 +65,7 @@ class DockerEngine:
             remedy = f"run `run-pipeline images build {reference}`" if tag != reference else f"run `docker pull {tag}`"
             raise ImageUnavailable(f"image {reference!r} is not on this engine", remedy=remedy) from error
         with lost_is(EngineLost):
-            found = probe(self._api, str(raw["Id"]), self.info().engine_id)
+            found = probe(self._api, str(raw["Id"]), self._facts().engine_id)
         return _image(reference, raw, found)
 
     def prepare(self, launch: Launch) -> DockerContainer:
@@ -85,7 +92,7 @@ class DockerEngine:
         """Created and connected; it starts in `run`, when its inputs exist."""
         if launch.image.mode is StartMode.COLD:
             _open_to_all(launch)
-        overlay = self._overlay_volumes and not self.info().rootless
+        overlay = self._overlay_volumes and not self._facts().rootless
         privates: list[creation.Private] = []
         try:
             privates = privacy.volumes(self._api, launch) if overlay else privacy.copies(launch)
@@ -208,11 +215,11 @@ class DockerEngine:
         self._client.close()
 
 
-def _engine_info(raw: dict[str, Any], version: dict[str, Any], endpoint: str) -> EngineInfo:
+def _engine_info(raw: dict[str, Any], api_version: str, endpoint: str) -> EngineInfo:
     return EngineInfo(
         name="docker",
         version=str(raw["ServerVersion"]),
-        api_version=str(version["ApiVersion"]),
+        api_version=api_version,
         engine_id=str(raw["ID"]),
         os=str(raw["OperatingSystem"]),
         architecture=str(raw["Architecture"]),
