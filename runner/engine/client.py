@@ -26,14 +26,13 @@ def client(*, pool_size: int = 32, timeout: float = 60.0) -> DockerClient:
     from docker.errors import DockerException
 
     try:
-        connected = docker.from_env(max_pool_size=pool_size, timeout=int(timeout))
-        version = connected.version()
+        connected = docker.from_env(max_pool_size=pool_size, timeout=int(timeout))  # asks the engine for its version
+        version = str(connected.api.api_version)
     except (DockerException, OSError, ValueError) as error:
         raise _unavailable(error) from error
-    api = tuple(int(part) for part in str(version["ApiVersion"]).split("."))
-    if api < MINIMUM_API:
+    if tuple(int(part) for part in version.split(".")) < MINIMUM_API:
         raise EngineUnavailable(
-            f"the Docker engine speaks API {version['ApiVersion']}; 1.41 (Docker 20.10) or newer is needed",
+            f"the Docker engine speaks API {version}; 1.41 (Docker 20.10) or newer is needed",
             remedy="upgrade the Docker engine",
         )
     return connected
