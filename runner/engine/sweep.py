@@ -46,7 +46,6 @@ def remove_container(api: APIClient, container: str) -> None:
 
     for attempt in range(20):
         try:
-            scratch = (api.inspect_container(container)["Config"].get("Labels") or {}).get(labels.SCRATCH)
             api.remove_container(container, force=True, v=True)
         except NotFound:
             return
@@ -54,10 +53,14 @@ def remove_container(api: APIClient, container: str) -> None:
             if error.status_code != 409 or attempt == 19:
                 raise
             time.sleep(0.1)
-            continue
-        if scratch:
-            remove_tree(Path(scratch))
-        return
+        else:
+            return
+
+
+def _scratch(api: APIClient, container: str) -> Path | None:
+    """The directory that goes with a container that somebody else made; only its label knows."""
+    scratch = (api.inspect_container(container)["Config"].get("Labels") or {}).get(labels.SCRATCH)
+    return Path(scratch) if scratch else None
 
 
 def remove_tree(path: Path) -> None:
@@ -70,7 +73,10 @@ def _remove(api: APIClient, leftover: Leftover) -> None:
 
     try:
         if leftover.kind == "container":
+            scratch = _scratch(api, leftover.name)
             remove_container(api, leftover.name)
+            if scratch is not None:
+                remove_tree(scratch)
         elif leftover.kind == "volume":
             api.remove_volume(leftover.name, force=True)
         else:
