@@ -1,9 +1,9 @@
 """Containers that start ahead of need, so that a step whose inputs are ready runs at once.
 
 At most `AHEAD` steps are prepared ahead, in the order in which they will be needed; fewer while steps that are due are
-still being prepared, since to start a container takes a whole CPU, and they come first. A waiting container holds little
-memory, whatever its step declares, so it is admitted loosely: each counts as `IDLE_MEMORY` against what running steps
-leave. Staging never makes a step worse: if it fails, the step is prepared again when its turn comes.
+still being prepared, since to start a container takes a whole CPU, and they come first. A waiting container holds
+little memory, whatever its step declares, so it is admitted loosely: each counts as `IDLE_MEMORY` against what running
+steps leave. Staging never makes a step worse: if it fails, the step is prepared again when its turn comes.
 """
 
 from __future__ import annotations
