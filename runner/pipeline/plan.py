@@ -48,6 +48,8 @@ class Plan:
     steps: tuple[PlannedStep, ...]
     edges: tuple[Edge, ...]
     selection: Selection
+    reused: tuple[ContainerJob, ...] = ()
+    """Steps that do not run but lend their outputs, as they would run now."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -82,13 +84,18 @@ class Plan:
         }
 
     def check_capacity(self, cpus: float, memory: int) -> None:
-        """Refuse a step that the machine can never run: EnvironmentFault that names both numbers. Memory in bytes."""
+        """Refuse steps that the machine can never run: EnvironmentFault that names all of them. Memory in bytes."""
+        faults = []
         for step in self.steps:
             limits = step.job.limits
             if (limits.cpus or 0) > cpus:
-                _too_much(step.name, f"{limits.cpus:g} CPUs", f"{cpus:g}")
+                faults.append(_too_much(step.name, f"{limits.cpus:g} CPUs", f"{cpus:g}"))
             if (limits.memory or 0) > memory:
-                _too_much(step.name, f"{_mebibytes(limits.memory or 0)} of memory", _mebibytes(memory))
+                wanted = f"{_mebibytes(limits.memory or 0)} of memory"
+                faults.append(_too_much(step.name, wanted, _mebibytes(memory)))
+        if faults:
+            steps = "that step" if len(faults) == 1 else "these steps"
+            raise EnvironmentFault("\n".join(faults), remedy=f"lower `resources` of {steps}, or give the engine more")
 
 
 def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, float] | None = None) -> Plan:
@@ -103,7 +110,8 @@ def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, 
     names = tuple(name for name in order(pipeline.spec) if name in running)
     priority = _priorities(names, needs, durations or {})
     steps = tuple(PlannedStep(translate(pipeline, n), tuple(needs[n]), priority[n]) for n in names)
-    return Plan(pipeline.spec.name, pipeline.file, pipeline.source_text, steps, wires, selection)
+    reused = tuple(translate(pipeline, name) for name in selection.reuse)
+    return Plan(pipeline.spec.name, pipeline.file, pipeline.source_text, steps, wires, selection, reused)
 
 
 def _priorities(
@@ -119,11 +127,8 @@ def _priorities(
     return longest
 
 
-def _too_much(step: str, wanted: str, there: str) -> None:
-    raise EnvironmentFault(
-        f"step '{step}' asks for {wanted}, but the engine has {there}",
-        remedy="lower `resources` of that step, or give the engine more",
-    )
+def _too_much(step: str, wanted: str, there: str) -> str:
+    return f"step '{step}' asks for {wanted}, but the engine has {there}"
 
 
 def _mebibytes(size: int) -> str:

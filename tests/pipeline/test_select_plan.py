@@ -104,6 +104,20 @@ def test_capacity_is_checked_with_both_numbers(tmp_path: Path) -> None:
         plan.check_capacity(2, 2 << 30)
 
 
+def test_all_that_asks_for_too_much_is_told_at_once(tmp_path: Path) -> None:
+    steps = {
+        "a": step(resources={"cpus": 3, "memory": "4g"}), "fits": step(resources={"cpus": 2, "memory": "2g"}),
+        "b": step(resources={"cpus": 2.5}),
+    }  # fmt: skip
+    with pytest.raises(EnvironmentFault) as caught:
+        plan_of(tmp_path, steps).check_capacity(2, 2 << 30)
+    assert str(caught.value).splitlines() == [
+        "step 'a' asks for 3 CPUs, but the engine has 2",
+        "step 'a' asks for 4,096 MiB of memory, but the engine has 2,048 MiB",
+        "step 'b' asks for 2.5 CPUs, but the engine has 2",
+    ]
+
+
 def test_a_thousand_steps(tmp_path: Path) -> None:
     steps = {f"s{n:04}": step(*[f"s{m:04}" for m in {n // 2, n - 1} if 0 <= m < n]) for n in range(1000)}
     plan = plan_of(tmp_path, steps)
