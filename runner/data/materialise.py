@@ -71,6 +71,11 @@ def code_tree(source: Path, directory: Path, leave_out: Path | None = None) -> t
     return tuple(strange)
 
 
+def code_files(source: Path, leave_out: Path | None = None) -> Iterator[tuple[str, Path]]:
+    """Relative name and path of every file that `code_tree` would copy now. Raises OSError."""
+    return ((relative, path) for relative, path in _tree(source, leave_out) if path.is_file())
+
+
 def _tree(source: Path, leave_out: Path | None) -> Iterator[tuple[str, Path]]:
     """Relative name and path of everything below, parents first, sorted, each real directory once."""
     banned = {p.resolve() for p in (leave_out,) if p is not None}

@@ -22,9 +22,9 @@ from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult
 from runner.pipeline.outbox import Outbox
 from runner.pipeline.plan import Plan
 from runner.pipeline.records import plain
+from runner.pipeline.reuse import Reuse, find_reused
 from runner.pipeline.rundir import RunDirectory, now
 from runner.pipeline.schedule import Capacity, Schedule
-from runner.pipeline.store import Reused, find_published
 
 
 class Run:
@@ -56,7 +56,8 @@ class Run:
     def cancel(self, signum: int) -> None:
         """Stop the run; may be called from a signal handler or any thread, and returns at once.
 
-        The first call gives scripts `stops.GRACE` seconds after SIGTERM, a second one none.
+        The first call gives scripts `stops.GRACE` (1) seconds after SIGTERM, a second one none. A step's `stop_grace`
+        does not count here: it is for time-outs.
         """
         self._signals.put(signum)
         self._inbox.put(Cancelled(signum))
@@ -69,19 +70,16 @@ class Run:
         info = self._engine.info()
         self._plan.check_capacity(info.cpus, info.memory)
         images = {name: self._engine.image(name) for name in dict.fromkeys(s.job.image for s in self._plan.steps)}
-        reused = {
-            step: find_published(self._runs_dir, self._plan.pipeline, step, outputs)
-            for step, outputs in self._plan.reused_outputs().items()
-        }
+        reuse = find_reused(self._plan, self._runs_dir)
         run = rundir.create(self._runs_dir)
-        broadcast = self._open(run, info)
+        broadcast = self._open(run, info, reuse)
         try:
-            return self._run(run, info, images, reused, broadcast)
+            return self._run(run, info, images, reuse, broadcast)
         finally:
             broadcast.close()
             broadcast.finish(None)
 
-    def _open(self, run: RunDirectory, info: EngineInfo) -> Broadcast:
+    def _open(self, run: RunDirectory, info: EngineInfo, reuse: Reuse) -> Broadcast:
         """The files of the run itself. Raises WorkspaceError."""
         self._began = time.monotonic()
         self._head = {
@@ -96,8 +94,8 @@ class Run:
         }
         try:
             run.write_state({**self._head, "status": "running"})
-            run.layout.plan_json.write_bytes(json_bytes(self._plan.to_json()))
-            run.layout.pipeline_copy.write_bytes(self._plan.source_text)
+            run.layout.plan_json.write_bytes(json_bytes({**self._plan.to_json(), "reused": reuse.to_json()}))
+            run.layout.copy_of(self._plan.file).write_bytes(self._plan.source_text)
             rundir.point_latest(run)
             return Broadcast(self._reporters, run.layout.events)
         except OSError as error:
@@ -111,16 +109,16 @@ class Run:
         run: RunDirectory,
         info: EngineInfo,
         images: dict[str, Image],
-        reused: dict[str, Reused],
+        reuse: Reuse,
         broadcast: Broadcast,
     ) -> RunFinished:
         outbox = Outbox(lambda: self._inbox.put(Woken()))
         live = stops.Stops(lambda text: self._inbox.put(Notice(at=now(), step=None, message=text)))
-        shop = Workshop(self._engine, images, Sources(run, reused), live, outbox, self._inbox.put)
+        shop = Workshop(self._engine, images, Sources(run, reuse.steps), live, outbox, self._inbox.put)
         capacity = Capacity(info.cpus, info.memory, self._jobs)
         schedule = Schedule([step.task for step in self._plan.steps], capacity, keep_going=self._keep_going)
         driver = Driver(self._plan, schedule, shop, broadcast, self._inbox)
-        self._announce(run, reused, broadcast)
+        self._announce(run, reuse, broadcast)
         stopper = threading.Thread(target=self._stop_on_signals, args=(live, outbox), name="stopper", daemon=True)
         stopper.start()
         try:
@@ -135,7 +133,7 @@ class Run:
             stopper.join()
         return self._end(run, driver, broadcast)
 
-    def _announce(self, run: RunDirectory, reused: dict[str, Reused], broadcast: Broadcast) -> None:
+    def _announce(self, run: RunDirectory, reuse: Reuse, broadcast: Broadcast) -> None:
         plan = self._plan
         broadcast.emit(
             RunStarted(
@@ -148,9 +146,11 @@ class Run:
                 jobs=self._jobs,
             )
         )
-        for step, found in reused.items():
+        for step, found in reuse.steps.items():
             text = f"does not run: its outputs come from run {found.run_id}"
             broadcast.emit(Notice(at=now(), step=step, message=text))
+        for remark in reuse.remarks:
+            broadcast.emit(Notice(at=now(), step=remark.step, message=str(remark)))
 
     def _stop_on_signals(self, live: stops.Stops, outbox: Outbox) -> None:
         """A thread of its own: a reporter that blocks the main one must not keep containers alive."""

@@ -3,7 +3,7 @@
 runs/
   latest -> 20261120T192000Z-ab12cd
   20261120T192000Z-ab12cd/
-    run.json  plan.json  events.jsonl  pipeline.yaml
+    run.json  plan.json  events.jsonl  pipeline.yaml (or pipeline.json)
     steps/<step>/
       job.json  reproduce.sh  shell.sh  stdout  stderr  result.json  inputs.json  outputs.json
       code/            the script as it ran
@@ -100,7 +100,14 @@ class RunLayout:
 
     @property
     def pipeline_copy(self) -> Path:
-        return self.root / "pipeline.yaml"
+        """The pipeline file as it ran, whichever of `pipeline.yaml` and `pipeline.json` is there."""
+        json = self.root / "pipeline.json"
+        return json if json.exists() else self.root / "pipeline.yaml"
+
+    def copy_of(self, file: Path) -> Path:
+        """Where the copy of this pipeline file goes: `pipeline.json` for JSON (a DAG file may be either), so that
+        readers who go by the suffix are not misled."""
+        return self.root / ("pipeline.json" if file.suffix.lower() == ".json" else "pipeline.yaml")
 
     def step(self, name: str) -> StepLayout:
         return StepLayout(self.root / "steps" / name)

@@ -1,4 +1,8 @@
-"""The containers that run now, and how all of them are stopped at once."""
+"""The containers that run now, and how all of them are stopped at once.
+
+A step's `stop_grace` (120 s unless the pipeline file says otherwise) is what it gets after its time-out, as on
+SageMaker. It does not apply here: whoever presses Ctrl-C waits for a prompt, so a script has `GRACE` seconds.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +12,8 @@ from collections.abc import Callable
 from runner.engine.base import Container, StopReason
 
 GRACE = 1.0
-"""Seconds between SIGTERM and SIGKILL after the first signal; after a second one there are none."""
+"""Seconds between SIGTERM and SIGKILL after the first signal, whatever `stop_grace` a step has; after a second signal
+there are none."""
 
 
 class Stops:

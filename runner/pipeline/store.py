@@ -11,13 +11,28 @@ from typing import Any
 from runner.data.files import printable
 from runner.errors import UsageError, WorkspaceError
 from runner.pipeline.events import StepResult, StepState
-from runner.pipeline.layout import RunLayout
+from runner.pipeline.layout import RunLayout, StepLayout
 from runner.pipeline.records import result_from
 from runner.pipeline.rundir import LATEST, owner_alive
 from runner.spec.names import did_you_mean, listed
 
 DIED = "died"
 """Status of a run whose process is gone and that never wrote its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reused:
+    """The published outputs of a step of an earlier run."""
+
+    run_id: str
+    started_at: str
+    """Of that run; UTC, ISO 8601."""
+    step: str
+    outputs: dict[str, Path]
+    """Absolute directories, by output name."""
+    digests: dict[str, str]
+    layout: StepLayout
+    """The step's directory in that run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +109,23 @@ class RunRecord:
         """Of all steps, in execution order."""
         return tuple(self.result(step) for step in self.steps)
 
+    def published(self, step: str, outputs: Sequence[str]) -> Reused | None:
+        """These outputs of a step that passed in this run; None when one of them is not there."""
+        layout = self.layout.step(step)
+        places = {name: layout.output(name) for name in outputs}
+        if read_or_nothing(layout.result).get("verdict") != "passed" or not all(p.is_dir() for p in places.values()):
+            return None
+        recorded = read_or_nothing(layout.outputs_manifest).get("outputs", {})
+        if not all(name in recorded for name in outputs):
+            return None
+        digests = {name: str(recorded[name].get("digest", "")) for name in outputs}
+        return Reused(self.run_id, self.started_at, step, places, digests, layout)
+
+    def origins(self, step: str) -> dict[str, str]:
+        """By step: the run from which its outputs came when `step` took them in this run."""
+        taken = read_or_nothing(self.layout.step(step).inputs_manifest).get("inputs", ())
+        return {item["source"]["step"]: item["run"] for item in taken if item.get("run")}
+
     def _summary(self, step: str) -> dict[str, Any] | None:
         """What `run.json` says of a step that never started and so has no directory."""
         return next((r for r in self.document.get("results", ()) if r.get("step") == step), None)
@@ -108,17 +140,6 @@ class RunRecord:
         return StepResult(step=step, state=StepState.CANCELLED, verdict=None, reason=reason, directory=directory)
 
 
-@dataclass(frozen=True, slots=True)
-class Reused:
-    """The published outputs of a step of an earlier run."""
-
-    run_id: str
-    step: str
-    outputs: dict[str, Path]
-    """Absolute directories, by output name."""
-    digests: dict[str, str]
-
-
 def list_runs(runs_dir: Path) -> list[RunRecord]:
     """All runs, oldest first. An absent directory holds none. Raises WorkspaceError for one that cannot be read."""
     if not runs_dir.is_dir():
@@ -127,7 +148,7 @@ def list_runs(runs_dir: Path) -> list[RunRecord]:
         folders = [p for p in runs_dir.resolve().iterdir() if p.is_dir() and not p.is_symlink() and _is_run(p)]
     except OSError as error:
         raise WorkspaceError(f"cannot read {printable(runs_dir)}: {error.strerror}") from error
-    records = [RunRecord(path.name, path, _read_or_nothing(path / "run.json")) for path in folders]
+    records = [RunRecord(path.name, path, read_or_nothing(path / "run.json")) for path in folders]
     return sorted(records, key=lambda record: (record.started_at or "", record.run_id))
 
 
@@ -155,32 +176,6 @@ def find_run(runs_dir: Path, name: str = LATEST) -> RunRecord:
     )
 
 
-def find_published(runs_dir: Path, pipeline: str, step: str, outputs: Sequence[str]) -> Reused:
-    """The outputs of the newest run of this pipeline in which the step passed and they are all still there.
-
-    Raises UsageError when there is no such run.
-    """
-    for record in reversed(list_runs(runs_dir)):
-        if record.pipeline == pipeline and (found := _published(record, step, outputs)) is not None:
-            return found
-    raise UsageError(
-        f"step '{step}' does not run, and no earlier run of '{pipeline}' in {printable(runs_dir)} has its outputs",
-        remedy=f"run '{step}' too: select it, or do not skip it",
-    )
-
-
-def _published(record: RunRecord, step: str, outputs: Sequence[str]) -> Reused | None:
-    layout = record.layout.step(step)
-    result = _read_or_nothing(layout.result)
-    places = {name: layout.output(name) for name in outputs}
-    if result.get("verdict") != "passed" or not all(path.is_dir() for path in places.values()):
-        return None
-    recorded = _read_or_nothing(layout.outputs_manifest).get("outputs", {})
-    if not all(name in recorded for name in outputs):
-        return None
-    return Reused(record.run_id, step, places, {name: str(recorded[name].get("digest", "")) for name in outputs})
-
-
 def _latest(runs_dir: Path, runs: Sequence[RunRecord]) -> RunRecord:
     """What the link names, else the newest: a copied or unpacked directory may lack the link."""
     link = runs_dir / LATEST
@@ -202,7 +197,7 @@ def _read(path: Path) -> dict[str, Any]:
     return document
 
 
-def _read_or_nothing(path: Path) -> dict[str, Any]:
+def read_or_nothing(path: Path) -> dict[str, Any]:
     """For lists of runs: one that was cut off while it wrote must not hide the others."""
     try:
         return _read(path)

@@ -7,13 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from pipeline.helpers import Harness, step
 
-from runner.engine.fake import FakeEngine
 from runner.errors import UsageError, WorkspaceError
 from runner.pipeline import rundir
 from runner.pipeline.events import StepState
-from runner.pipeline.store import find_published, find_run, list_runs
+from runner.pipeline.store import find_run, list_runs
 
 
 def fabricate(runs: Path, run_id: str, **document: object) -> Path:
@@ -73,22 +71,6 @@ def test_a_damaged_run_hides_no_other_and_says_so_when_asked(tmp_path: Path) -> 
         find_run(tmp_path, "bad").result("a")
     with pytest.raises(UsageError, match=r"no step 'b'"):
         find_run(tmp_path, "good").result("b")
-
-
-def test_outputs_that_were_removed_are_not_reused(tmp_path: Path) -> None:
-    import shutil
-
-    runs = tmp_path / "runs"
-    for _ in range(2):
-        Harness(tmp_path, FakeEngine()).execute(a=step())
-    older, newer = list_runs(runs)
-    assert find_published(runs, "demo", "a", ("out",)).run_id == newer.run_id
-    shutil.rmtree(newer.directory / "steps/a/outputs")
-    assert find_published(runs, "demo", "a", ("out",)).run_id == older.run_id
-    with pytest.raises(UsageError):
-        find_published(runs, "another pipeline", "a", ("out",))
-    with pytest.raises(UsageError):
-        find_published(runs, "demo", "a", ("other",))
 
 
 def test_run_directories_never_collide(tmp_path: Path) -> None:
