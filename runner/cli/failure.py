@@ -15,6 +15,8 @@ import click
 
 from runner import __version__
 from runner.cli.output import note, say_json
+from runner.cli.signals import Stop
+from runner.cli.unwritable import Unwritable
 from runner.errors import InternalError, Interrupted, RunnerError, SpecError, UsageError
 
 
@@ -24,13 +26,21 @@ def report_failure(error: BaseException, arguments: Sequence[str], runs_dir: Pat
     The traceback of an internal error is saved in `runs_dir` when there is one.
     """
     known = as_known(error, runs_dir)
-    if asks_for_json(arguments):
+    as_json = asks_for_json(arguments) and not isinstance(known, Unwritable)
+    try:
+        _tell(known, as_json=as_json)
+    except Unwritable as fault:
+        note(f"{text(fault)}\n{text(known)}")
+    return known.code if isinstance(known, Interrupted) else known.exit_code
+
+
+def _tell(error: RunnerError, *, as_json: bool) -> None:
+    if as_json:
         from runner.report.document import error_document
 
-        say_json(error_document(known))
+        say_json(error_document(error))
     else:
-        note(text(known))
-    return known.code if isinstance(known, Interrupted) else known.exit_code
+        note(text(error))
 
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
@@ -52,7 +62,7 @@ def as_known(error: BaseException, runs_dir: Path | None = None) -> RunnerError:
     if isinstance(error, click.ClickException):
         return _from_click(error)
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return Interrupted(signal.SIGINT)
+        return Interrupted(error.signum if isinstance(error, Stop) else signal.SIGINT)
     return _internal(error, runs_dir)
 
 

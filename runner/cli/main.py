@@ -15,13 +15,32 @@ COMPLETE_VARIABLE = "_RUN_PIPELINE_COMPLETE"
 
 def entry(argv: Sequence[str] | None = None) -> int:
     """Run the command line `argv` (default: the process's own); returns the exit code of the table in `errors`."""
+    from runner.cli.signals import listener
+
+    listener.listen()
     arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _answer(arguments)
+    except (Exception, KeyboardInterrupt) as error:
+        listener.hold()
+        from runner.cli.failure import report_failure
+
+        return report_failure(error, arguments, None)
+    finally:
+        listener.leave(for_good=argv is None)
+
+
+def _answer(arguments: list[str]) -> int:
     if COMPLETE_VARIABLE not in os.environ:
         answered = _answer_at_once(arguments)
         if answered is not None:
             return answered
+    from runner.cli.signals import listener
+
+    listener.hold()  # an import that is broken off could not be repeated to tell of it
     from runner.cli.program import program
 
+    listener.release()
     return program.execute(arguments)
 
 

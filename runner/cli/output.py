@@ -13,17 +13,22 @@ if TYPE_CHECKING:
 
 
 def say(text: str, *, end: str = "\n") -> None:
-    """Write a report to stdout. When the reader has left (`| head`), the rest goes nowhere and the command goes on."""
+    """Write a report to stdout. When the reader has left (`| head`), the rest goes nowhere and the command goes on.
+
+    Raises Unwritable, once, when stdout takes no more (a full disk).
+    """
     stream = stdout()
     stream.write(text + end)
     stream.flush()
 
 
 def note(text: str) -> None:
-    """Write a line for the person to stderr."""
-    stream = Patient(sys.stderr, 2)
-    stream.write(text + "\n")
-    stream.flush()
+    """Write a line for the person to stderr. When that cannot be written there is nowhere left to say so."""
+    try:
+        sys.stderr.write(text + "\n")
+        sys.stderr.flush()
+    except OSError:
+        mute(2)
 
 
 def say_json(document: object) -> None:
@@ -34,7 +39,7 @@ def say_json(document: object) -> None:
 
 
 def say_bytes(data: bytes, descriptor: int = 1) -> None:
-    """Write bytes unchanged to stdout, or to stderr (2)."""
+    """Write bytes unchanged to stdout, or to stderr (2). Raises Unwritable, as `say` does."""
     stream = sys.stdout if descriptor == 1 else sys.stderr
     binary = getattr(stream, "buffer", None)
     try:
@@ -44,14 +49,15 @@ def say_bytes(data: bytes, descriptor: int = 1) -> None:
             stream.flush()
             binary.write(data)
             binary.flush()
-    except BrokenPipeError:
-        mute(descriptor)
+    except OSError as error:
+        _lost(descriptor, error)
 
 
 class Patient:
     """A text stream that goes quiet, instead of raising, once its reader has left.
 
     A reader who leaves is no fault of the command: a run goes on, and its exit code stays the truth about its steps.
+    Any other failure to write is a fault of the environment: it is raised once, as Unwritable.
     """
 
     def __init__(self, stream: IO[str], descriptor: int = 1) -> None:
@@ -61,15 +67,15 @@ class Patient:
     def write(self, text: str) -> int:
         try:
             return self._stream.write(text)
-        except BrokenPipeError:
-            mute(self._descriptor)
+        except OSError as error:
+            _lost(self._descriptor, error)
             return len(text)
 
     def flush(self) -> None:
         try:
             self._stream.flush()
-        except BrokenPipeError:
-            mute(self._descriptor)
+        except OSError as error:
+            _lost(self._descriptor, error)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
@@ -83,6 +89,15 @@ def stdout() -> IO[str]:
     patient: Any = Patient(sys.stdout)
     stream: IO[str] = patient
     return stream
+
+
+def _lost(descriptor: int, error: OSError) -> None:
+    """Write no more to a stream that failed. Raises Unwritable, unless its reader left."""
+    mute(descriptor)
+    if not isinstance(error, BrokenPipeError):
+        from runner.cli.unwritable import Unwritable
+
+        raise Unwritable(descriptor, error.strerror or str(error)) from error
 
 
 def mute(descriptor: int) -> None:

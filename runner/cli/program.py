@@ -13,6 +13,7 @@ import click
 from runner import __version__
 from runner.cli.main import COMPLETE_VARIABLE
 from runner.cli.options import CONTEXT, Invocation, PatientHelp, is_pipeline_file
+from runner.cli.signals import listener
 from runner.cli.table import COMMANDS, HELP_NAMES, VERSION_NAME, overview
 
 NAME = "run-pipeline"
@@ -88,6 +89,7 @@ class Program(LazyGroup):
         try:
             return self._run(arguments, invocation)
         except (Exception, KeyboardInterrupt) as error:
+            listener.hold()  # what is told is told once, and whole
             from runner.cli.failure import report_failure
 
             return report_failure(error, arguments, invocation.runs_dir)

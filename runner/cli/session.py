@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.cli.output import Patient, note, say, stdout, wants_color
+from runner.cli.unwritable import Unwritable
 
 if TYPE_CHECKING:
     from runner.cli.interrupts import Interrupts
@@ -67,7 +68,11 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
         provide_images(engine, [step.job.image for step in plan.steps], quiet=display.verbosity < 0)
         finished = _execute(plan, engine, pace, reporters(display, document), interrupts)
     if display.as_json:
-        say(document.getvalue(), end="")
+        try:
+            say(document.getvalue(), end="")
+        except Unwritable as fault:  # weighs as a reporter's failure does: less than a failed step
+            note(f"run-pipeline: {fault.message}")
+            return finished.exit_code or fault.exit_code
     return finished.exit_code
 
 

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -118,3 +119,75 @@ def test_a_thread_that_waits_is_not_in_the_way_of_a_signal() -> None:
         interrupts.deliver_to(lambda _: woken.set())
         threading.Timer(0.05, os.kill, (os.getpid(), signal.SIGTERM)).start()
         assert woken.wait(10)
+
+
+FULL = """
+import sys
+from runner import engine
+from runner.cli.main import entry
+from runner.engine.fake import Canned, FakeEngine
+engine.connect = lambda: FakeEngine({"make": Canned(exit_code=%d, files={"/opt/ml/processing/output/out/x": b"x"})})
+sys.exit(entry())
+"""
+LITTLE = "name: p\nimage: python\nsteps:\n  make: {script: s.py, outputs: [out]}\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--help"],
+        ["--version"],
+        ["plan", "--help"],
+        ["runs"],
+        ["runs", "--json"],
+        ["plan", "p.yaml"],
+        ["graph", "p.yaml"],
+        ["p.yaml"],
+        ["p.yaml", "-q"],
+        ["p.yaml", "--json", "-q"],
+        ["show"],
+        ["logs", "latest", "make"],
+    ],
+)
+def test_a_stdout_that_takes_no_more_is_three_and_one_line(arguments: list[str], tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(LITTLE)
+    (tmp_path / "s.py").write_text("")
+    (tmp_path / "runs/a/steps/make").mkdir(parents=True)
+    (tmp_path / "runs/a/run.json").write_text('{"run_id": "a", "status": "passed", "exit_code": 0, "steps": ["make"]}')
+    (tmp_path / "runs/a/steps/make/stdout").write_text("x")
+    (tmp_path / "runs/a/steps/make/stderr").write_text("")
+    done = into_full(FULL % 0, arguments, tmp_path)
+    assert done.returncode == 3, done.stderr
+    assert "cannot write to stdout: No space left on device" in done.stderr
+    told = [line for line in done.stderr.splitlines() if not line.startswith("✓")]  # the progress of `run --json`
+    assert len(told) == 1
+
+
+def test_a_failed_step_outweighs_a_full_stdout(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text(LITTLE)
+    (tmp_path / "s.py").write_text("")
+    done = into_full(FULL % 7, ["p.yaml", "--json", "-q"], tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+
+
+def test_an_error_that_json_cannot_carry_is_said_on_stderr(tmp_path: Path) -> None:
+    done = into_full(FULL % 0, ["nothing.yaml", "--json"], tmp_path)
+    assert done.returncode == 2
+    assert "cannot write to stdout" in done.stderr
+    assert "nothing.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_stderr_that_takes_no_more_changes_no_exit_code(tmp_path: Path) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run([sys.executable, "-c", FULL % 0, "nothing.yaml"], stderr=full, cwd=tmp_path, timeout=60)
+    assert done.returncode == 2
+
+
+def into_full(code: str, arguments: list[str], here: Path) -> subprocess.CompletedProcess[str]:
+    with Path("/dev/full").open("w") as full:
+        return subprocess.run(
+            [sys.executable, "-c", code, *arguments], stdout=full, stderr=subprocess.PIPE, text=True, cwd=here,
+            env=QUIET, timeout=60,
+        )  # fmt: skip

@@ -31,7 +31,7 @@ def imported_by(*arguments: str) -> set[str]:
 
 @pytest.mark.parametrize("arguments", [["--help"], ["-h"], ["--version"]])
 def test_help_and_version_import_not_even_click(arguments: list[str]) -> None:
-    assert not imported_by(*arguments) & (HEAVY | {"click", "dataclasses", "importlib", "typing", "re"})
+    assert not imported_by(*arguments) & (HEAVY | {"click", "dataclasses", "enum", "importlib", "typing", "re"})
 
 
 @pytest.mark.parametrize("name", COMMANDS)
