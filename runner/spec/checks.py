@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from runner.errors import Problem
 from runner.spec import hostfiles, mounts, rules
-from runner.spec.dag import PipelineDAG
+from runner.spec.dag import find_cycles
 from runner.spec.document import Place
 from runner.spec.draft import Draft
 from runner.spec.links import Edge, edges
@@ -62,11 +62,8 @@ def _reference_fault(draft: Draft, edge: Edge) -> str:
 
 
 def _cycles(draft: Draft) -> Iterator[Problem]:
-    dag = PipelineDAG(draft.spec.steps)
     known = [edge for edge in edges(draft.spec) if edge.source in draft.spec.steps and edge.source != edge.target]
-    for source, target in dict.fromkeys((edge.source, edge.target) for edge in known):
-        dag.add_edge(source, target)
-    for cycle in dag.cycles():
+    for cycle in find_cycles(draft.spec.steps, ((edge.source, edge.target) for edge in known)):
         closing = next(edge for edge in known if (edge.source, edge.target) == (cycle[-2], cycle[0]))
         place, near = _place(draft, closing)
         yield draft.problem(closing.target, place, f"cycle: {' -> '.join(cycle)}", near=near)

@@ -119,3 +119,11 @@ class PipelineDAG:
                     came_from[target] = node
                     queue.append(target)
         raise AssertionError(f"'{start}' is not on a cycle")
+
+
+def find_cycles(nodes: Iterable[str], edges: Iterable[Pair]) -> list[list[str]]:
+    """As `PipelineDAG.cycles`, for edges between known and different nodes."""
+    dag = PipelineDAG(nodes)
+    for source, target in dict.fromkeys(edges):
+        dag.add_edge(source, target)
+    return dag.cycles()

@@ -97,12 +97,15 @@ class Catalogue:
         if self._problems:
             raise SpecError(self._problems)
 
-    def find(self, node: str) -> Entry | str:
-        """The spec of a node: by step name, then by script name; or why there is none."""
-        generic = [entry for entry in self._by_script[node] if entry.spec.step_name is None]
-        found = self._by_step[node] or generic or self._by_script[node]
-        if len(found) == 1:
-            return found[0]
+    def find(self, node: str, script: str | None = None) -> list[Entry]:
+        """The specs that fit a node best: by its name as step name, then as script name, then by its script's name.
+        One is the answer; for any other number `complaint` has the words."""
+        by_name = self._by_script[node]
+        found = self._by_step[node] or _for_any_step(by_name) or by_name
+        return found or (_for_any_step(self._by_script[script]) if script is not None else [])
+
+    def complaint(self, node: str, found: list[Entry]) -> str:
+        """Why `found` is no answer to `find`."""
         if found:
             return f"several specs fit '{node}': {', '.join(entry.document.file for entry in found)}"
         known = [entry.spec.step_name or entry.spec.script_name for entry in self.entries]
@@ -134,6 +137,10 @@ class Catalogue:
         self.entries.append(entry)
         self._by_step[entry.spec.step_name].append(entry)
         self._by_script[entry.spec.script_name].append(entry)
+
+
+def _for_any_step(entries: list[Entry]) -> list[Entry]:
+    return [entry for entry in entries if entry.spec.step_name is None]
 
 
 def _for_node(node: str, item: object) -> object:

@@ -33,7 +33,8 @@ class Misfit(ValueError):
 def step_name(name: str) -> str:
     """A SageMaker step name, which never begins with a dash. No dot: `from: step.output` splits at the first one."""
     if not STEP.fullmatch(name):
-        raise Misfit(f"'{name}' is not a step name: 1 to 64 letters, digits, '_' and '-', beginning with no sign")
+        rule = "1 to 64 letters, digits, '_' and '-', beginning with a letter or digit"
+        raise Misfit(f"'{name}' is not a step name: {rule}")
     return name
 
 

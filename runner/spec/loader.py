@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from runner.errors import Problem, SpecError
-from runner.spec import wording
+from runner.spec import rules, wording
 from runner.spec.checks import examine
 from runner.spec.document import Place, absolute, read
 from runner.spec.draft import Draft
@@ -19,10 +19,13 @@ from runner.spec.origin import Origin
 
 _ROUNDS = 5
 """Faults can hide behind faults: a part that is left out may uncover the next. Deeper than this nobody needs."""
+_SPECS = "Where execution specs say what a step runs, give them with --specs: a directory or a file."
 
 
 def load(path: Path, specs: Path | None = None) -> Pipeline:
     """Read a pipeline file, or a DAG file with its `specs` (a file or a directory), and check all of it.
+
+    With `specs`, a pipeline file may leave out of its steps what they say: see `dagfile`.
 
     Raises SpecError with every problem that could be found; host files that the pipeline needs are looked at, an
     engine is not.
@@ -30,14 +33,11 @@ def load(path: Path, specs: Path | None = None) -> Pipeline:
     document = read(path)
     if not isinstance(document.data, dict):
         raise SpecError([document.problem((), "expected a mapping with the key 'steps' at the top of the file")])
-    if document.data.keys() & {"nodes", "edges", "dag"}:
+    if specs is not None or document.data.keys() & {"nodes", "edges", "dag"}:
         from runner.spec.dagfile import assemble
 
         data, origin = assemble(document, absolute(path).parent, specs)
     else:
-        if specs is not None:
-            message = "is a pipeline file, which takes no specs; they belong to DAG files"
-            raise SpecError([document.problem((), message)], remedy="Leave the specs out.")
         data, origin = document.data, document
     spec = check({"name": path.stem, **_present(data)}, absolute(path).parent, origin)
     return Pipeline(file=absolute(path), spec=spec, source_text=document.text)
@@ -55,7 +55,8 @@ def check(data: dict[str, Any], root: Path, origin: Origin) -> PipelineSpec:
         draft = Draft(found.spec, root, origin, found.damaged, found.lost, found.header_damaged)
     problems += examine(draft)
     if problems:
-        raise _refusal(problems)
+        bare = any(rules.lacks_program(step) for _, step in draft.whole())
+        raise _refusal(problems, remedy=_SPECS if bare else "")
     return draft.spec
 
 
@@ -63,9 +64,10 @@ def _present(data: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in data.items() if value is not None}
 
 
-def _refusal(problems: list[Problem]) -> SpecError:
+def _refusal(problems: list[Problem], remedy: str = "") -> SpecError:
     unique = dict.fromkeys(problems)
-    return SpecError(sorted(unique, key=lambda problem: (problem.file, problem.line, problem.column)))
+    in_order = sorted(unique, key=lambda problem: (problem.file, problem.line, problem.column))
+    return SpecError(in_order, remedy=remedy)
 
 
 @dataclass(frozen=True)

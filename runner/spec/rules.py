@@ -25,8 +25,13 @@ def problems(draft: Draft) -> Iterator[Problem]:
             yield draft.problem(name, place, message, key=True)
 
 
+def lacks_program(step: StepSpec) -> bool:
+    """Whether nothing says what the step runs."""
+    return step.script is None and step.entrypoint is None and step.image is None
+
+
 def _program(draft: Draft, step: StepSpec) -> Iterator[Fault]:
-    if step.script is None and step.entrypoint is None and step.image is None:
+    if lacks_program(step):
         yield (), "needs a 'script' (or an 'entrypoint', or an 'image' of its own that knows what to run)"
     elif step.image is None and draft.spec.image is None and not draft.header_damaged:
         yield (), "needs an 'image', here or for the whole pipeline"

@@ -27,6 +27,45 @@ def third_party_imports(path: Path) -> tuple[str, ...]:
     return tuple(name for name in found if name not in sys.stdlib_module_names and not _is_neighbour(path, name))
 
 
+_KNOWN = frozenset(
+    ("boto3", "botocore", "catboost", "joblib", "lightgbm", "matplotlib", "numpy", "pandas", "pyarrow", "requests")
+    + ("scipy", "seaborn", "sklearn", "statsmodels", "xgboost", "yaml")
+)
+"""Libraries whose import looks neither at /opt/ml nor at anything else that a step brings with it."""
+
+
+def early_imports(path: Path) -> tuple[str, ...]:
+    """Known libraries that may be imported before the script starts, without the script being able to tell.
+
+    Only those of the unbroken run of imports at its top: from the first other statement on, the script may have changed
+    what an import finds (`sys.path`) or does (`OMP_NUM_THREADS`), and so may a module that is not known here. Raises
+    SpecError as `third_party_imports` does.
+    """
+    found: dict[str, None] = {}
+    for statement in parse(path).body:
+        names = _imported(statement)
+        if names is None and not _is_docstring(statement):
+            break
+        third_party = [name for name in names or () if name not in sys.stdlib_module_names]
+        if any(name not in _KNOWN or _is_neighbour(path, name) for name in third_party):
+            break
+        found |= dict.fromkeys(third_party)
+    return tuple(found)
+
+
+def _imported(statement: ast.stmt) -> list[str] | None:
+    """Top-level names that an import statement imports; None when it is another kind of statement."""
+    if isinstance(statement, ast.Import):
+        return [alias.name.partition(".")[0] for alias in statement.names]
+    if isinstance(statement, ast.ImportFrom):
+        return [statement.module.partition(".")[0]] if statement.module and not statement.level else ["."]
+    return None
+
+
+def _is_docstring(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
 def parse(path: Path) -> ast.Module:
     """The script's syntax tree. Raises SpecError as `third_party_imports` does."""
     from runner.spec.document import shown
