@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import sys
 import tempfile
@@ -30,12 +29,14 @@ def debug(step: str, run: str, line: str | None, runs_dir: Path) -> None:
     The command that failed is shown, to be repeated there. Inputs are copies: nothing of the run changes. What is
     written to the outputs is kept, in a directory that is named at the end. The exit code is the shell's, or CMD's.
     """
+    if line is not None and not line.strip():
+        raise click.UsageError("--command is empty: give it a command, or leave it out to open a shell")
     from runner.pipeline.store import find_run
 
     record = find_run(runs_dir, run)
     script = _script(record, step)
     if line is None:
-        _need_terminal(step)
+        _need_terminal(record, step)
         note(_greeting(record, step))
     else:
         _be_stdin(f"{line}\n".encode("utf-8", "surrogateescape"))
@@ -67,13 +68,14 @@ def _with_shell(record: RunRecord) -> list[str]:
     return [step for step in record.steps if record.layout.step(step).shell.is_file()]
 
 
-def _need_terminal(step: str) -> None:
+def _need_terminal(record: RunRecord, step: str) -> None:
     from runner.errors import UsageError
+    from runner.report.failure import command as shown
 
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        line = shown("debug", record.directory, step, "--run", record.run_id, "--command", "ls -lR /opt/ml")
         raise UsageError(
-            "a shell needs a terminal, and stdin or stdout is none",
-            remedy=f"run one command instead: run-pipeline debug {shlex.quote(step)} --command 'ls -lR /opt/ml'",
+            "a shell needs a terminal, and stdin or stdout is none", remedy=f"run one command instead: {line}"
         )
 
 

@@ -51,14 +51,16 @@ def show(run: str, color: str, as_json: bool, runs_dir: Path) -> None:
 @command("run-pipeline logs latest Train\nrun-pipeline logs 20261120T192000Z-ab12cd Train --stderr | less")
 @click.argument("run", shell_complete=complete_runs)
 @click.argument("step")
-@click.option("--stdout", "only", flag_value="stdout", type=str, help="Only what it wrote to stdout.")
-@click.option("--stderr", "only", flag_value="stderr", type=str, help="Only what it wrote to stderr.")
+@click.option("--stdout", "only_stdout", is_flag=True, help="Only what it wrote to stdout.")
+@click.option("--stderr", "only_stderr", is_flag=True, help="Only what it wrote to stderr.")
 @runs_dir_option
-def logs(run: str, step: str, only: str | None, runs_dir: Path) -> None:
+def logs(run: str, step: str, only_stdout: bool, only_stderr: bool, runs_dir: Path) -> None:
     """Print what STEP wrote in RUN (a run's name, the beginning of one, or `latest`), byte for byte.
 
     Its stdout goes to stdout and its stderr to stderr, unless one of them is chosen: that one goes to stdout.
     """
+    if only_stdout and only_stderr:
+        raise click.UsageError("--stdout and --stderr exclude each other: leave both out to get both")
     from runner.errors import UsageError
     from runner.pipeline.store import find_run
 
@@ -66,11 +68,15 @@ def logs(run: str, step: str, only: str | None, runs_dir: Path) -> None:
     result = record.result(step)
     files = record.layout.step(step)
     if not files.stdout.exists() and not files.stderr.exists():
-        raise UsageError(f"step '{step}' of run {record.run_id} wrote no logs: it is {result.state}. {result.reason}")
-    if only != "stderr":
+        from runner.report.failure import words
+        from runner.report.style import outcome
+
+        state = ": ".join(filter(None, [outcome(result), words(result)]))
+        raise UsageError(f"step '{step}' of run {record.run_id} wrote no logs: it is {state}")
+    if not only_stderr:
         _copy(files.stdout, 1)
-    if only != "stdout":
-        _copy(files.stderr, 1 if only else 2)
+    if not only_stdout:
+        _copy(files.stderr, 1 if only_stderr else 2)
 
 
 def _copy(path: Path, descriptor: int) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,9 +20,14 @@ from runner.cli.options import (
     selection_options,
     specs_option,
 )
+from runner.cli.output import note
 from runner.cli.request import Request
 from runner.cli.session import Display, Pace, run_plan
+from runner.cli.signals import listener
 from runner.errors import EXIT_PASSED
+
+if TYPE_CHECKING:
+    from runner.report.junit import JUnitFile
 
 
 @command(
@@ -42,10 +49,8 @@ from runner.errors import EXIT_PASSED
     "-k", "--keep-going", is_flag=True, help="After a failure run every step that does not need the failed one."
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would run, as `run-pipeline plan` does.")
-@click.option("-q", "--quiet", "verbosity", flag_value=-1, type=int, help="Show failures and the last line only.")
-@click.option(
-    "-v", "--verbose", "verbosity", flag_value=1, type=int, default=0, help="Show what the steps write, as they do."
-)
+@click.option("-q", "--quiet", is_flag=True, help="Show failures and the last line only.")
+@click.option("-v", "--verbose", is_flag=True, help="Show what the steps write, as they do.")
 @color_option
 @json_option
 @click.option(
@@ -58,7 +63,8 @@ def run(
     jobs: int | None,
     keep_going: bool,
     dry_run: bool,
-    verbosity: int,
+    quiet: bool,
+    verbose: bool,
     color: str,
     as_json: bool,
     junit: Path | None,
@@ -70,13 +76,50 @@ def run(
     Progress and results go to stdout; with --json they go to stderr, and stdout holds one JSON document.
     Images of the catalogue that are missing are built first; their progress goes to stderr.
     """
+    if quiet and verbose:
+        raise click.UsageError("--quiet and --verbose exclude each other: choose one")
     request = Request(file, **choice)
     if dry_run:
+        _refuse_idle(jobs=jobs is not None, keep_going=keep_going, quiet=quiet, verbose=verbose, junit=bool(junit))
         from runner.cli.plan import show
 
         show(request, color=color, as_json=as_json)
         return EXIT_PASSED
-    with Interrupts() as interrupts:
-        display = Display(verbosity, color, as_json, junit)
+    with _junit_file(junit, file) as report:
+        display = Display(int(verbose) - int(quiet), color, as_json, report)
         pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going)
-        return run_plan(request.plan(), display, pace, interrupts)
+        with Interrupts() as interrupts:
+            return run_plan(request.plan(), display, pace, interrupts)
+
+
+def _refuse_idle(**given: bool) -> None:
+    """Options that mean nothing where nothing is started."""
+    idle = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
+    if idle:
+        raise click.UsageError(f"--dry-run starts nothing, so {' and '.join(idle)} would have no effect: leave it out")
+
+
+@contextmanager
+def _junit_file(path: Path | None, file: Path) -> Iterator[JUnitFile | None]:
+    """The report that `--junit` asks for; it also tells why no run began. Raises WorkspaceError."""
+    if path is None:
+        yield None
+        return
+    from runner.report.junit import JUnitFile
+
+    report = JUnitFile(path)
+    try:
+        yield report
+    except (Exception, KeyboardInterrupt) as error:
+        listener.hold()
+        _tell_junit(report, error, file)
+        raise
+
+
+def _tell_junit(report: JUnitFile, error: BaseException, file: Path) -> None:
+    from runner.errors import WorkspaceError
+
+    try:
+        report.fail(error, str(file))
+    except WorkspaceError as fault:  # the error itself is what the exit code tells of
+        note(f"run-pipeline: {fault.message}")

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from runner.engine.base import Engine
     from runner.pipeline.events import Event, RunFinished
     from runner.pipeline.plan import Plan
+    from runner.report.junit import JUnitFile
 
 
 class Reporter(Protocol):
@@ -33,7 +34,7 @@ class Display:
     verbosity: int
     color: str
     as_json: bool
-    junit: Path | None
+    junit: JUnitFile | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +93,7 @@ def reporters(display: Display, document: io.StringIO) -> list[Reporter]:
 
         told.append(JsonDocument(document))
     if display.junit is not None:
-        from runner.report.junit import JUnitFile
-
-        told.append(JUnitFile(display.junit))
+        told.append(display.junit)
     return told
 
 

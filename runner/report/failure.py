@@ -30,11 +30,12 @@ _BY_VERDICT = {
 
 
 def words(result: StepResult) -> str:
-    """Why a step ended as it did, in a few words on one line; empty for a step that passed."""
-    if result.state is StepState.PASSED:
+    """Why a step ended as it did, in a few words on one line; empty for one that passed or has not ended."""
+    if result.state not in (StepState.FAILED, StepState.BLOCKED, StepState.CANCELLED):
         return ""
     if result.state is StepState.BLOCKED and result.blocked_by:
-        return f"{listed(result.blocked_by, 3)} failed"
+        # Why they did not pass is told with them: it may be the machine's fault, or that they were stopped.
+        return f"{listed(result.blocked_by, 3)} did not pass"
     if result.reason:
         return one_line(result.reason)
     if result.state is StepState.CANCELLED:

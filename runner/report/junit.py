@@ -1,7 +1,8 @@
 """A JUnit XML file for CI: a suite per pipeline, a case per step.
 
 `failure`: the script or its outputs are at fault. `error`: the environment is, or the step never got to its end.
-`skipped`: it was blocked or cancelled. The dialect is the one that Jenkins, GitLab and pytest agree on.
+`skipped`: it was blocked or cancelled. A run that could not begin has one case, an `error` with the reason. The dialect
+is the one that Jenkins, GitLab and pytest agree on.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 
 from runner.data.files import write_atomic
 from runner.engine.base import Verdict
-from runner.errors import WorkspaceError
+from runner.errors import RunnerError, WorkspaceError
 from runner.pipeline.events import Event, RunFinished, RunStarted, StepFinished, StepResult, StepStarted, StepState
 from runner.pipeline.layout import RunLayout
 from runner.report.failure import describe, words
@@ -66,6 +67,16 @@ class JUnitFile:
             raise _unwritable(self.path, error) from error
         self._written = True
 
+    def fail(self, error: BaseException, name: str) -> None:
+        """Write a file whose one case, called `name`, says why no run began; nothing when a run wrote its own."""
+        if self._started is not None or self._written:
+            return
+        try:
+            _write(self.path, error_document(error, name))
+        except OSError as fault:
+            raise _unwritable(self.path, fault) from fault
+        self._written = True
+
     def _unfinished(self, step: str) -> StepResult:
         if step in self._running:
             return StepResult(
@@ -77,26 +88,47 @@ class JUnitFile:
 
 def kind(result: StepResult) -> str:
     """`passed`, `failure`, `error` or `skipped`."""
-    named = {"passed": "passed", "failed": "failure", "error": "error"}
+    # A step that was stopped has no verdict: as `skipped` it would leave an interrupted run all green.
+    named = {"passed": "passed", "failed": "failure", "error": "error", "stopped": "error"}
     return named.get(outcome(result), "skipped")
 
 
 def document(started: RunStarted, results: list[StepResult], seconds: float) -> bytes:
     """The XML in UTF-8. Reads the end of each step's streams below the run directory."""
+    facts = {"run": started.run_id, "run_dir": str(started.run_dir), "file": str(started.file)}
+    cases = [_case(started, result) for result in results]
     kinds = [kind(result) for result in results]
-    totals = {
-        "name": _legal(started.pipeline),
-        "tests": str(len(results)),
+    return _xml(_totals(started.pipeline, kinds, seconds), cases, started.at.removesuffix("Z"), facts)
+
+
+def error_document(error: BaseException, name: str) -> bytes:
+    """The XML of a run that could not begin."""
+    known = error if isinstance(error, RunnerError) else None
+    message = known.message if known else f"{type(error).__name__}: {error}"
+    case = ET.Element("testcase", {"classname": "run-pipeline", "name": _legal(name), "time": "0.000"})
+    fault = ET.SubElement(case, "error", {"message": _legal(message), "type": type(error).__name__})
+    fault.text = _legal("\n".join(filter(None, [message, known.remedy if known else ""])))
+    return _xml(_totals(name, ["error"], 0.0), [case])
+
+
+def _totals(name: str, kinds: list[str], seconds: float) -> dict[str, str]:
+    return {
+        "name": _legal(name),
+        "tests": str(len(kinds)),
         "failures": str(kinds.count("failure")),
         "errors": str(kinds.count("error")),
         "skipped": str(kinds.count("skipped")),
         "time": f"{seconds:.3f}",
     }
+
+
+def _xml(
+    totals: dict[str, str], cases: list[ET.Element], stamp: str = "", facts: dict[str, str] | None = None
+) -> bytes:
     root = ET.Element("testsuites", totals)
-    suite = ET.SubElement(root, "testsuite", {**totals, "timestamp": started.at.removesuffix("Z")})
-    _properties(suite, {"run": started.run_id, "run_dir": str(started.run_dir), "file": str(started.file)})
-    for result in results:
-        suite.append(_case(started, result))
+    suite = ET.SubElement(root, "testsuite", totals | ({"timestamp": stamp} if stamp else {}))
+    _properties(suite, facts or {})
+    suite.extend(cases)
     ET.indent(root)
     text: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
     return text + b"\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
+import shutil
 import signal
 import threading
 import time
@@ -151,6 +153,73 @@ def test_junit_has_a_case_per_step(here, use) -> None:
     assert {case.get("name") for case in cases} == {"make", "use", "other"}
 
 
+def the_only_error(path: str) -> ET.Element:
+    (case,) = ET.parse(path).getroot().iter("testcase")
+    (error,) = case.iter("error")
+    return error
+
+
+def test_junit_of_a_run_without_an_engine_is_an_error(here, monkeypatch) -> None:
+    def refuse() -> FakeEngine:
+        raise EngineUnavailable("no Docker engine answers", remedy="start it")
+
+    monkeypatch.setattr(engine_room, "connect", refuse)
+    (here / "report.xml").write_text("the last run's")
+    assert entry(["pipeline.yaml", "--junit", "report.xml"]) == 3
+    assert the_only_error("report.xml").get("message") == "no Docker engine answers"
+
+
+def test_junit_of_an_invalid_file_is_an_error(here, capsys) -> None:
+    (here / "pipeline.yaml").write_text(PIPELINE.replace("make.table", "mak.table"))
+    assert entry(["pipeline.yaml", "--junit", "report.xml"]) == 2
+    assert the_only_error("report.xml").get("message") in capsys.readouterr().err
+
+
+def test_junit_of_a_signal_before_the_first_step_is_an_error(here, use, monkeypatch) -> None:
+    use(FakeEngine(missing=["python"]))
+    monkeypatch.setattr(images, "ensure", lambda reference, log: signal.raise_signal(signal.SIGTERM))
+    assert entry(["pipeline.yaml", "--junit", "report.xml"]) == 143
+    assert the_only_error("report.xml").get("message") == "stopped by SIGTERM"
+
+
+def test_junit_of_an_interrupted_run_is_not_green(here, use) -> None:
+    def script(step):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert step.stopping.wait(20)
+        return 0
+
+    use(FakeEngine({"make": script}))
+    assert entry(["pipeline.yaml", "-j", "1", "--junit", "report.xml"]) == 130
+    found = {case.get("name"): [child.tag for child in case] for case in ET.parse("report.xml").iter("testcase")}
+    assert "error" in found["make"]
+    assert "skipped" in found["use"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["pipeline.yaml", "-q", "-v"], ["--quiet", "--verbose"]),
+        (["pipeline.yaml", "-n", "--junit", "r.xml"], ["--dry-run", "--junit"]),
+        (["pipeline.yaml", "-n", "-k"], ["--keep-going"]),
+        (["pipeline.yaml", "-n", "-j", "2"], ["--jobs"]),
+        (["pipeline.yaml", "-nq"], ["--quiet"]),
+        (["pipeline.yaml", "-nv"], ["--verbose"]),
+        (["logs", "latest", "make", "--stdout", "--stderr"], ["--stdout", "--stderr"]),
+        (["debug", "make", "--command", ""], ["--command"]),
+        (["debug", "make", "--command", "  "], ["--command"]),
+    ],
+)
+def test_options_that_would_have_no_effect_are_refused(arguments, named, here, use, capsys) -> None:
+    use(FakeEngine())
+    entry(["pipeline.yaml"])
+    capsys.readouterr()
+    assert entry(arguments) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert all(name in captured.err for name in named)
+    assert not Path("r.xml").exists()
+
+
 def test_jobs_bound_what_runs_at_once(here, use) -> None:
     running, most, lock = set(), [], threading.Lock()
 
@@ -258,7 +327,20 @@ def test_logs_of_a_blocked_step_say_why_there_are_none(here, use, capsys) -> Non
     entry(["pipeline.yaml", "-q"])
     capsys.readouterr()
     assert entry(["logs", "latest", "use"]) == 2
-    assert "blocked" in capsys.readouterr().err
+    assert "wrote no logs: it is blocked: make did not pass\n" in capsys.readouterr().err
+
+
+def test_debug_without_a_terminal_keeps_its_options(here, use, capsys, monkeypatch) -> None:
+    use(FakeEngine(FAILS))
+    assert entry(["pipeline.yaml", "-q", "--runs-dir", "my runs"]) == 1
+    run_id = (here / "my runs/latest").readlink().name
+    capsys.readouterr()
+    monkeypatch.setattr(shutil, "which", lambda name: name)
+    assert entry(["debug", "make", "--run", run_id, "--runs-dir", "my runs"]) == 2
+    line = capsys.readouterr().err.splitlines()[-1].partition(": ")[2]
+    assert shlex.split(line) == [
+        "run-pipeline", "debug", "make", "--run", run_id, "--command", "ls -lR /opt/ml", "--runs-dir", "my runs",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("command", [["show"], ["logs", "latest", "make"]])

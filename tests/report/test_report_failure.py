@@ -73,7 +73,7 @@ def test_commands_name_another_directory_of_runs(tmp_path: Path) -> None:
         (failed("", Verdict.EXIT, exit_code=3), "exit 3"),
         (failed("", Verdict.EXIT, exit_code=139, signal="SIGSEGV"), "ended by SIGSEGV"),
         (failed("two\nlines \x1b[31m"), "two lines"),
-        (PACKAGE, "train failed"),
+        (PACKAGE, "train did not pass"),
         (StepResult(step="a", state=StepState.CANCELLED, verdict=None, reason=""), "the run was stopped first"),
     ],
 )
@@ -81,6 +81,11 @@ def test_words(result: StepResult, expected: str) -> None:
     assert words(result).endswith(expected)
     assert "\n" not in words(result)
     assert "\x1b" not in words(result)
+
+
+@pytest.mark.parametrize("state", [StepState.WAITING, StepState.READY, StepState.RUNNING])
+def test_a_step_that_has_not_ended_needs_no_reason(state: StepState) -> None:
+    assert words(StepResult(step="a", state=state, verdict=None, reason="")) == ""
 
 
 def test_silence_and_absence_are_said(run_dir: Path) -> None:
@@ -114,7 +119,7 @@ def test_partial_outputs_are_pointed_at(run_dir: Path) -> None:
 
 
 def test_blocked_has_no_output_and_no_commands(run_dir: Path) -> None:
-    assert describe(PACKAGE, run_dir) == "─ package blocked: train failed"
+    assert describe(PACKAGE, run_dir) == "─ package blocked: train did not pass"
 
 
 def shown(run_dir: Path, stdout: bytes, stderr: bytes) -> dict[str, list[str]]:

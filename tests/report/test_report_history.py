@@ -63,7 +63,7 @@ def test_show(run_dir: Path) -> None:
         "\n"
         "✓ load     passed       0.4 s  3 files, 1.5 KiB\n"
         "✗ train    failed        1:01  exit 3\n"
-        "─ package  blocked             train failed\n"
+        "─ package  blocked             train did not pass\n"
         "\n"
         f"{describe(TRAIN, run_dir)}\n"
         "\n"

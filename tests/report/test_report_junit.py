@@ -10,7 +10,7 @@ from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
 from report.samples import LOAD, RUN_ID, demo_run, failed, finished, started, step_finished, step_started, write_streams
 
 from runner.engine.base import Verdict
-from runner.errors import WorkspaceError
+from runner.errors import EngineUnavailable, WorkspaceError
 from runner.pipeline.events import Event
 from runner.report.junit import JUnitFile, kind
 
@@ -57,7 +57,7 @@ def test_suite_and_cases(tmp_path: Path) -> None:
     }
     (skipped,) = found["package"].result
     assert isinstance(skipped, Skipped)
-    assert skipped.message == "blocked: train failed"
+    assert skipped.message == "blocked: train did not pass"
     assert found["package"].system_out is None
 
 
@@ -70,7 +70,7 @@ def test_suite_and_cases(tmp_path: Path) -> None:
         (Verdict.MISSING_OUTPUT, "failure"),
         (Verdict.INVALID_OUTPUT, "failure"),
         (Verdict.INFRASTRUCTURE, "error"),
-        (Verdict.CANCELLED, "skipped"),
+        (Verdict.CANCELLED, "error"),
     ],
 )
 def test_kinds(verdict: Verdict, expected: str) -> None:
@@ -107,6 +107,38 @@ def test_an_interrupted_run_has_its_file_too(tmp_path: Path) -> None:
     assert isinstance(found["train"].result[0], Error)
     assert isinstance(found["package"].result[0], Skipped)
     assert (suite.errors, suite.skipped) == (1, 1)
+
+
+def test_a_step_that_was_stopped_is_not_green(tmp_path: Path) -> None:
+    stopped = failed("stopped with the run", Verdict.CANCELLED)
+    end = finished(LOAD, stopped, status="interrupted", exit_code=130)
+    suite = written(tmp_path / "r.xml", [started(tmp_path, ("load", "train")), end])
+    assert (suite.errors, suite.skipped) == (1, 0)
+    (error,) = cases(suite)["train"].result
+    assert isinstance(error, Error)
+    assert error.message == "stopped with the run"
+
+
+def test_a_run_that_cannot_begin_is_one_error(tmp_path: Path) -> None:
+    reporter = JUnitFile(tmp_path / "r.xml")
+    reporter.close()
+    reporter.fail(EngineUnavailable("no engine \x1b answers", remedy="start it"), "p.yaml")
+    (suite,) = JUnitXml.fromfile(str(tmp_path / "r.xml"))
+    assert (suite.tests, suite.errors, suite.failures) == (1, 1, 0)
+    (case,) = suite
+    assert case.name == "p.yaml"
+    assert case.result[0].message == "no engine  answers"
+    assert case.result[0].text == "no engine  answers\nstart it"
+
+
+def test_a_run_that_wrote_its_file_keeps_it(tmp_path: Path) -> None:
+    reporter = JUnitFile(tmp_path / "r.xml")
+    for event in (started(tmp_path, ("load",)), finished(LOAD)):
+        reporter.handle(event)
+    reporter.close()
+    reporter.fail(ValueError("later"), "p.yaml")
+    (suite,) = JUnitXml.fromfile(str(tmp_path / "r.xml"))
+    assert suite.errors == 0
 
 
 def test_no_run_no_file(tmp_path: Path) -> None:

@@ -48,7 +48,7 @@ def told(events: list[Event], verbosity: int = 0, color: bool = False, encoding:
 SUMMARY = f"""
 ✓ load     passed       0.4 s  3 files, 1.5 KiB
 ✗ train    failed        1:01  exit 3
-─ package  blocked             train failed
+─ package  blocked             train did not pass
 
   run in runs/{RUN_ID}
 ✗ failed in 1:02: 1 passed, 1 failed, 1 blocked
@@ -67,7 +67,7 @@ def test_normal(run: tuple[Path, list[Event]]) -> None:
         "train   | ✗ failed      1:01  exit 3\n"
         f"{failure}\n"
         "\n"
-        "package | ─ blocked  train failed\n" + SUMMARY
+        "package | ─ blocked  train did not pass\n" + SUMMARY
     )
 
 
