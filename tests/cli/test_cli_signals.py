@@ -64,7 +64,7 @@ def test_every_signal_has_its_code(signum: signal.Signals) -> None:
 
 
 def test_a_signal_while_an_error_is_told_does_not_cut_it_short() -> None:
-    done = stopped("runner.report.document", signal.SIGINT, "plan", "nothing.yaml", "--json", times=2)
+    done = stopped("runner.cli.failure", signal.SIGINT, "plan", "nothing.yaml", "--json", times=2)
     assert (done.returncode, done.stderr) == (2, "")
     assert "nothing.yaml" in json.loads(done.stdout)["error"]["message"]
 
