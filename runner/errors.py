@@ -64,10 +64,15 @@ class Problem:
 
 
 class SpecError(UsageError):
-    """One or more faults in a pipeline file; all that could be found are listed."""
+    """One or more faults in a pipeline file: `problems` has all that could be found, the message the first `SHOWN`."""
+
+    SHOWN: ClassVar[int] = 200
 
     def __init__(self, problems: Sequence[Problem], *, remedy: str = "") -> None:
-        super().__init__("\n".join(str(problem) for problem in problems), remedy=remedy)
+        lines = [str(problem) for problem in problems[: self.SHOWN]]
+        if len(problems) > self.SHOWN:
+            lines.append(f"... and {len(problems) - self.SHOWN:,} more")
+        super().__init__("\n".join(lines), remedy=remedy)
         self.problems = tuple(problems)
 
 

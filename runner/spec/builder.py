@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from runner.errors import Problem, SpecError
 from runner.spec.document import Mark, Marks
-from runner.spec.scalar import Literal, Scalar
+from runner.spec.scalar import Literal, Scalar, escaped
 
 MAX_DEPTH = 100
 MAX_VALUES = 1_000_000
@@ -60,6 +60,10 @@ class Builder:
     def syntax_error(self, mark: Mark, message: str, remedy: str = "") -> SpecError:
         """As `refuse`, for a text that is no document: what the stack holds then says nothing about the place."""
         return SpecError([*self.problems, Problem(self.file, *mark, "", message)], remedy=remedy)
+
+    def fault(self, mark: Mark, message: str) -> None:
+        """Note a problem after which reading goes on; it names the key that waits for its value."""
+        self.problems.append(self._problem(mark, message))
 
     def open(self, mark: Mark, anchor: str | None = None, *, mapping: bool) -> None:
         """A mapping or a list begins."""
@@ -122,7 +126,7 @@ class Builder:
 
     def _problem(self, mark: Mark, message: str) -> Problem:
         keys = [frame.key for frame in self._stack if frame.has_key]
-        return Problem(self.file, mark[0], mark[1], ".".join(keys), message)
+        return Problem(self.file, mark[0], mark[1], escaped(".".join(keys)), escaped(message))
 
     def _expects_key(self) -> bool:
         return bool(self._stack) and self._stack[-1].mapping is not None and not self._stack[-1].has_key

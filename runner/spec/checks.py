@@ -13,6 +13,9 @@ from runner.spec.links import Edge, edges
 from runner.spec.names import did_you_mean, listed
 from runner.spec.scalar import described
 
+_EXAMPLES = 5
+"""SageMaker takes at most 10 outputs; a faulty file may have any number."""
+
 
 def examine(draft: Draft) -> list[Problem]:
     """Every problem of a pipeline, in the order of the file. Reads the disk, changes nothing."""
@@ -55,8 +58,9 @@ def _reference_fault(draft: Draft, edge: Edge) -> str:
     if edge.output in available:
         return ""
     if not edge.output:
-        example = f", as '{edge.source}.{available[0]}'" if available else f"; step '{edge.source}' has no outputs"
-        return f"expected 'step.output', got {described(edge.source)}{example}"
+        ways = " or ".join(f"'{edge.source}.{name}'" for name in available[:_EXAMPLES])
+        remedy = f"write {ways}" if ways else f"step '{edge.source}' has no outputs"
+        return f"expected 'step.output', got {described(edge.source)}; {remedy}"
     hint = did_you_mean(edge.output, available)
     return f"step '{edge.source}' has no output '{edge.output}'{hint}; it has: {listed(available)}"
 

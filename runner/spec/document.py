@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.errors import Problem, SpecError
+from runner.spec.scalar import escaped
 
 Mark = tuple[int, int]
 """Line and column, from 1; a column counts characters."""
@@ -69,7 +70,7 @@ class Document:
     def problem(self, place: Place, message: str, *, near: Place | None = None, key: bool = False) -> Problem:
         """A fault of the value at `place`, or of its key; `near` is where in the file it stands, when that differs."""
         line, column = self.mark(place if near is None else near, key=key)
-        return Problem(self.file, line, column, ".".join(str(part) for part in place), message)
+        return Problem(self.file, line, column, escaped(".".join(str(part) for part in place)), escaped(message))
 
 
 def read(path: Path) -> Document:
@@ -110,13 +111,13 @@ def _bytes(path: Path, name: str) -> bytes:
 
 
 def _near_file(path: Path) -> str:
-    from runner.spec.names import nearest
+    from runner.spec.names import nearest_file
 
     try:
         names = [entry.name for entry in path.parent.iterdir()]
     except OSError:
         return f"There is no directory {shown(path.parent)} either."
-    best = nearest(path.name, names)
+    best = nearest_file(path.name, names)
     return f"Did you mean {shown(path.parent / best)}?" if best else "Check the path."
 
 

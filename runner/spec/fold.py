@@ -12,7 +12,7 @@ import posixpath
 import re
 
 from runner.spec import units
-from runner.spec.scalar import Literal, described
+from runner.spec.scalar import Literal, controls, described
 
 STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 PORT = re.compile(r"[A-Za-z0-9_.-]+")
@@ -59,17 +59,26 @@ def filled(text: str) -> str:
     return text
 
 
+def title(text: str) -> str:
+    """Text for people, which is printed as it is: nothing in it may steer a terminal or begin a line."""
+    if controls(text):
+        raise Misfit(f"a name holds no control characters (escapes, tabs, line ends), got {described(text)}")
+    return filled(text)
+
+
 def container_path(path: str) -> str:
     """A directory in a processing container, without a trailing slash. SageMaker's rule for `LocalPath`."""
     stripped = path.rstrip("/")
-    if any(ord(character) < 32 or ord(character) == 127 for character in path):
+    if controls(path):
         raise Misfit("a container path holds no control characters")
     if not path.startswith("/"):
         raise Misfit(f"expected an absolute path in the container, as {PROCESSING_ROOT}..., got '{path}'")
-    if stripped and posixpath.normpath(stripped) != stripped:
-        raise Misfit(f"write the path without '.', '..' and '//': {posixpath.normpath(stripped)}")
-    if not stripped.startswith(PROCESSING_ROOT):
-        raise Misfit(f"SageMaker takes only paths that begin with {PROCESSING_ROOT}, got '{path}'")
+    plain = posixpath.normpath(stripped) if stripped else ""
+    if not plain.startswith(PROCESSING_ROOT):
+        same = f", which is {plain}" if plain not in (stripped, "") else ""
+        raise Misfit(f"SageMaker takes only paths that begin with {PROCESSING_ROOT}, got '{path}'{same}")
+    if plain != stripped:
+        raise Misfit(f"write the path without '.', '..' and '//': {plain}")
     if len(stripped) > MAX_PATH:
         raise Misfit(f"{len(stripped)} characters; SageMaker takes at most {MAX_PATH}")
     return stripped

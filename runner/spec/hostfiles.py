@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,14 +12,18 @@ from runner.errors import Problem
 from runner.spec.document import shown
 from runner.spec.draft import Draft
 from runner.spec.models import StepSpec, host_path, script_path
-from runner.spec.names import nearest
+from runner.spec.names import nearest_file
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
     """Whatever is missing, unreadable, empty or of the wrong kind."""
     for name, step in draft.spec.steps.items():
-        for field, message in _code(draft.root, step):
+        faults = list(_code(draft.root, step))
+        for field, message in faults:
             yield draft.problem(name, (field,), message)
+        if not faults and name not in draft.damaged and _no_one_runs(step):
+            message = f"'{step.script}' is not a Python file; say how to run it with 'entrypoint'"
+            yield draft.problem(name, ("script",), message)
         for port, given in step.inputs.items():
             message = _data(draft, given.source) if given.source is not None else ""
             if message:
@@ -42,6 +47,11 @@ def _code(root: Path, step: StepSpec) -> Iterator[tuple[str, str]]:
         yield "script", message
 
 
+def _no_one_runs(step: StepSpec) -> bool:
+    """Whether the script is none that Python, the default, can run."""
+    return step.script is not None and step.entrypoint is None and not step.script.endswith(".py")
+
+
 def _data(draft: Draft, source: str) -> str:
     message = _fault(host_path(draft.root, source), source, None)
     if message and source.partition(".")[0] in draft.names:
@@ -51,6 +61,10 @@ def _data(draft: Draft, source: str) -> str:
 
 def _fault(path: Path, written: str, kind: int | None) -> str:
     """Why `path` cannot be used, or an empty text. `kind`: S_IFDIR, S_IFREG, or None for either."""
+    if scheme := _URL.match(written):
+        where = "S3" if scheme[1].lower() == "s3" else "URL"
+        what = f"{where} inputs are" if kind is None else f"code from {'S3' if where == 'S3' else 'a URL'} is"
+        return f"'{written}': {what} not supported yet; give a local {_NAMES.get(kind, 'file or directory')}"
     try:
         mode = path.stat().st_mode
         if not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
@@ -69,13 +83,14 @@ def _fault(path: Path, written: str, kind: int | None) -> str:
     return ""
 
 
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _NAMES: dict[int | None, str] = {stat.S_IFDIR: "directory", stat.S_IFREG: "file"}
 
 
 def _near(path: Path, written: str) -> str:
     """A name beside the missing one that looks like it, as the person would write it."""
     try:
-        best = nearest(path.name, [entry.name for entry in path.parent.iterdir()])
+        best = nearest_file(path.name, [entry.name for entry in path.parent.iterdir()])
     except OSError:
         return ""
     return f" (did you mean '{Path(written).with_name(best)}'?)" if best else ""

@@ -10,15 +10,18 @@ from typing import Any
 from pydantic import ValidationError
 
 from runner.errors import Problem, SpecError
-from runner.spec import rules, wording
+from runner.spec import names, rules, wording
 from runner.spec.checks import examine
 from runner.spec.document import Place, absolute, read
 from runner.spec.draft import Draft
 from runner.spec.models import Pipeline, PipelineSpec
 from runner.spec.origin import Origin
+from runner.spec.scalar import escaped
 
 _ROUNDS = 5
 """Faults can hide behind faults: a part that is left out may uncover the next. Deeper than this nobody needs."""
+_COMPARISONS = 50_000
+"""For suggestions, in one file: a second or so."""
 _SPECS = "Where execution specs say what a step runs, give them with --specs: a directory or a file."
 
 
@@ -30,6 +33,11 @@ def load(path: Path, specs: Path | None = None) -> Pipeline:
     Raises SpecError with every problem that could be found; host files that the pipeline needs are looked at, an
     engine is not.
     """
+    with names.at_most(_COMPARISONS):
+        return _load(path, specs)
+
+
+def _load(path: Path, specs: Path | None) -> Pipeline:
     document = read(path)
     if not isinstance(document.data, dict):
         raise SpecError([document.problem((), "expected a mapping with the key 'steps' at the top of the file")])
@@ -39,7 +47,7 @@ def load(path: Path, specs: Path | None = None) -> Pipeline:
         data, origin = assemble(document, absolute(path).parent, specs)
     else:
         data, origin = document.data, document
-    spec = check({"name": path.stem, **_present(data)}, absolute(path).parent, origin)
+    spec = check({"name": escaped(path.stem), **_present(data)}, absolute(path).parent, origin)
     return Pipeline(file=absolute(path), spec=spec, source_text=document.text)
 
 

@@ -38,6 +38,7 @@ def _before(function: Callable[[Any], Any], shape: Any) -> BeforeValidator:
 
 
 Filled = Annotated[str, _Text, _pattern(r".*\S.*")]
+Title = Annotated[str, AfterValidator(fold.title), _pattern(r"(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+")]
 StepName = Annotated[str, AfterValidator(fold.step_name), _pattern(fold.STEP.pattern)]
 PortName = Annotated[str, AfterValidator(fold.port_name), _pattern(fold.PORT.pattern)]
 EnvKey = Annotated[str, AfterValidator(fold.env_key), _pattern(fold.ENV_KEY.pattern)]
@@ -156,7 +157,7 @@ class StepSpec(Strict):
 
 
 class PipelineSpec(Strict):
-    name: Filled
+    name: Title
     image: Filled | None = None
     images: dict[Filled, Filled] = {}
     """Image URI as SageMaker names it -> local image that stands for it."""

@@ -39,8 +39,6 @@ def _program(draft: Draft, step: StepSpec) -> Iterator[Fault]:
         yield ("source_dir",), "has no effect without a 'script' or an 'entrypoint'"
     if (step.script is not None or step.source_dir is not None) and "code" in step.inputs:
         yield ("inputs", "code"), "the name 'code' is taken by the step's own code; rename the input"
-    if step.script is not None and step.entrypoint is None and not step.script.endswith(".py"):
-        yield ("script",), f"'{step.script}' is not a Python file; say how to run it with 'entrypoint'"
 
 
 def _training(step: StepSpec) -> Iterator[Fault]:

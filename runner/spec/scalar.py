@@ -19,6 +19,7 @@ _OCTAL = re.compile(r"0o[0-7]+")
 _HEX = re.compile(r"0x[0-9a-fA-F]+")
 _FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
 _SPECIAL = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _DIGITS_MAX = 4000
 """Longer integers stay text: CPython itself refuses to convert more than 4300 digits."""
 
@@ -64,6 +65,16 @@ def plain(value: object) -> object:
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     return value
+
+
+def controls(text: str) -> list[str]:
+    """The characters of a text that steer a terminal or end a line."""
+    return _CONTROL.findall(text)
+
+
+def escaped(text: str) -> str:
+    """The text as it can be printed: control characters as `\\x1b`."""
+    return _CONTROL.sub(lambda found: repr(found[0])[1:-1], text)
 
 
 def described(value: object) -> str:

@@ -143,7 +143,8 @@ SHAPES = [
         [
             "1:17: nodes.1: expected the name of a node, got the number 5",
             "1:20: nodes.2: node 'a' is given twice",
-            "1:25: nodes.3: 'b c' is not a step name: 1 to 64 letters, digits, '_' and '-', beginning with a letter or digit",
+            "1:25: nodes.3: 'b c' is not a step name: 1 to 64 letters, digits, '_' and '-', beginning with a letter"
+            " or digit",
         ],
     ),
     ('{"nodes": ["a"], "edgs": []}', ["1:18: edgs: unknown key 'edgs' (did you mean 'edges'?)"]),

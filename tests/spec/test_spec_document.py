@@ -172,7 +172,8 @@ def test_what_is_no_yaml_document(tmp_path: Path, text: str | bytes, expected: s
         ('{\n\t"a": 1,\n\t"a": 2\n}', "f.json:3:2: duplicate key 'a': first given at"),
         ('{"a": 1,}', "f.json:1:9: not valid JSON: "),
         ("a: 1", "f.json:1:1: not valid JSON: Expecting value"),
-        ('{"a": NaN}', "f.json:1:1: not valid JSON: NaN is not a JSON value"),
+        ('{"a": NaN}', "f.json:1:7: a: not valid JSON: NaN is not a JSON value; put it in quotes"),
+        ('{"a": {\n"b": [1, -Infinity]}}', "f.json:2:10: a.b: not valid JSON: -Infinity is not a JSON value"),
         ('{"a": "\\ud800"}', "f.json:1:7: a: half of a surrogate pair is not a character"),
         ("[" * 100_000, f"f.json:1:{MAX_DEPTH + 1}: nested more than {MAX_DEPTH} levels deep"),
         ("]" + "[" * 50, "f.json:1:1: not valid JSON: Expecting value"),
@@ -180,6 +181,18 @@ def test_what_is_no_yaml_document(tmp_path: Path, text: str | bytes, expected: s
 )
 def test_what_is_no_json_document(tmp_path: Path, text: str, expected: str) -> None:
     assert refusal(tmp_path, text, "f.json").startswith(expected)
+
+
+def test_what_json_has_not_hides_no_other_fault(tmp_path: Path) -> None:
+    text = '{\n"env": {\n"A": "1",\n"A": "2",\n"Y": NaN}}'
+    assert refusal(tmp_path, text, "f.json").splitlines() == [
+        "f.json:4:1: env: duplicate key 'A': first given at f.json:3:1",
+        "f.json:5:6: env.Y: not valid JSON: NaN is not a JSON value; put it in quotes",
+    ]
+
+
+def test_a_number_of_any_length_is_valid_json(tmp_path: Path) -> None:
+    assert document(tmp_path, '{"a": ' + "9" * 5000 + "}", "f.json").data == {"a": "9" * 5000}
 
 
 def test_json_keeps_texts_positions_and_tabs(tmp_path: Path) -> None:
@@ -214,6 +227,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "locked").mkdir()
     for path, message, remedy in [
         (tmp_path / "pipelin.yaml", "no such file", "Did you mean"),
+        (tmp_path / "bad.yaml", "no such file", "Check the path."),
         (tmp_path / "none" / "x.yaml", "no such file", "There is no directory"),
         (tmp_path, "is a directory", "Name the file"),
         (tmp_path / "pipeline.yaml" / "x", "cannot be read: Not a directory", ""),

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from runner.errors import SpecError
+from runner.spec.models import Pipeline
+
 Refuse = Callable[..., list[str]]
 
 HEAD = "image: python\nsteps:\n"
@@ -134,6 +137,19 @@ IN_A_STEP = [
         '    outputs: {o: "/opt/ml/processing/a\\nb"}\n',
         "4:18: steps.s.outputs.o.path: a container path holds no control characters",
     ),
+    (
+        "    outputs: {o: /opt/ml/processing/output/../../x}\n",
+        "4:18: steps.s.outputs.o.path: SageMaker takes only paths that begin with /opt/ml/processing/,"
+        " got '/opt/ml/processing/output/../../x', which is /opt/ml/x",
+    ),
+    (
+        "    inputs: {x: 's3://bucket/key'}\n",
+        "4:17: steps.s.inputs.x: 's3://bucket/key': S3 inputs are not supported yet; give a local file or directory",
+    ),
+    (
+        "    inputs: {x: 'https://h/key'}\n",
+        "4:17: steps.s.inputs.x: 'https://h/key': URL inputs are not supported yet; give a local file or directory",
+    ),
     # --- references
     (
         "    inputs: {x: {from: P.o}}\n",
@@ -144,7 +160,10 @@ IN_A_STEP = [
         "    inputs: {x: {from: p.oo}}\n",
         "4:24: steps.s.inputs.x: step 'p' has no output 'oo' (did you mean 'o'?); it has: 'o', 'rest'",
     ),
-    ("    inputs: {x: {from: p}}\n", "4:24: steps.s.inputs.x: expected 'step.output', got 'p', as 'p.o'"),
+    (
+        "    inputs: {x: {from: p}}\n",
+        "4:24: steps.s.inputs.x: expected 'step.output', got 'p'; write 'p.o' or 'p.rest'",
+    ),
     ("    inputs: {x: {from: s.o}}\n", "4:24: steps.s.inputs.x: step 's' cannot need itself"),
     ("    depends_on: [p, q]\n", "4:21: steps.s.depends_on: no step 'q'"),
     ("    depends_on: [s]\n", "4:18: steps.s.depends_on: step 's' cannot need itself"),
@@ -219,7 +238,8 @@ WHOLE = [
     (
         HEAD + "  a.b: {script: a.py}\n",
         [
-            "3:3: steps.a.b: 'a.b' is not a step name: 1 to 64 letters, digits, '_' and '-', beginning with a letter or digit"
+            "3:3: steps.a.b: 'a.b' is not a step name: 1 to 64 letters, digits, '_' and '-', beginning with a letter"
+            " or digit"
         ],
     ),
     ("steps:\n  s: {script: a.py}\n", ["2:3: steps.s: needs an 'image', here or for the whole pipeline"]),
@@ -234,11 +254,41 @@ WHOLE = [
     (
         HEAD + "  s: {script: data}\n",
         [
-            "3:7: steps.s.script: 'data' is not a Python file; say how to run it with 'entrypoint'",
             "3:15: steps.s.script: 'data' is a directory, not a file",
         ],
     ),
-    (HEAD + "  s: {script: b.py}\n", ["3:15: steps.s.script: no file 'b.py' (did you mean 'a.py'?) (looked for b.py)"]),
+    (HEAD + "  s: {script: b.py}\n", ["3:15: steps.s.script: no file 'b.py' (looked for b.py)"]),
+    (
+        HEAD + "  s: {script: src/mian.py}\n",
+        ["3:15: steps.s.script: no file 'src/mian.py' (did you mean 'src/main.py'?) (looked for src/mian.py)"],
+    ),
+    (
+        HEAD + "  s: {script: data/raw/rows.csv}\n",
+        ["3:15: steps.s.script: 'data/raw/rows.csv' is not a Python file; say how to run it with 'entrypoint'"],
+    ),
+    (
+        HEAD + "  s: {script: a.py, source_dir: 's3://b/k.tar.gz'}\n",
+        [
+            "3:33: steps.s.source_dir: 's3://b/k.tar.gz': code from S3 is not supported yet; give a local directory",
+        ],
+    ),
+    (
+        'name: "a\\e[2Jb"\n' + HEAD + "  s: {script: a.py}\n",
+        ["1:7: name: a name holds no control characters (escapes, tabs, line ends), got 'a\\x1b[2Jb'"],
+    ),
+    (
+        'name: "a\\nb"\n' + HEAD + "  s: {script: a.py}\n",
+        ["1:7: name: a name holds no control characters (escapes, tabs, line ends), got 'a\\nb'"],
+    ),
+    (
+        HEAD + '  s: {script: a.py, "x\\e[2J": 1, inputs: {x: "\\e]0;\\a"}}\n',
+        [
+            "3:21: steps.s: unknown key 'x\\x1b[2J'; known here: 'type', 'script', 'source_dir', 'image', 'entrypoint',"
+            " 'args', 'env', 'inputs', 'outputs', 'hyperparameters', 'depends_on', 'resources', 'timeout',"
+            " 'stop_grace', 'network'",
+            "3:46: steps.s.inputs.x: no file or directory '\\x1b]0;\\x07' (looked for \\x1b]0;\\x07)",
+        ],
+    ),
     (
         HEAD + "  s: {script: ../a.py, source_dir: src}\n",
         ["3:15: steps.s.script: '../a.py' does not lie inside source_dir 'src'"],
@@ -397,3 +447,19 @@ def test_data_that_may_not_be_read(refuse: Refuse, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("raw"))
     lines = refuse("image: python\nsteps: {s: {script: a.py, inputs: {x: data/raw}}}\n")
     assert lines == ["pipeline.yaml:2:39: steps.s.inputs.x: 'data/raw' may not be read by this user"]
+
+
+def test_thousands_of_faults_are_counted_and_the_first_of_them_shown(load_text: Callable[..., object]) -> None:
+    lines = [f"  step_{n:04}: {{script: a.py, inputs: {{x: {{from: stp_{n:04}.o}}}}}}" for n in range(3000)]
+    with pytest.raises(SpecError) as caught:
+        load_text("image: python\nsteps:\n" + "\n".join(lines))
+    shown = str(caught.value).splitlines()
+    assert len(caught.value.problems) == 3000
+    assert len(shown) == SpecError.SHOWN + 1
+    assert "(did you mean 'step_0000'?)" in shown[0]
+    assert shown[-1] == "... and 2,800 more"
+
+
+def test_a_file_s_name_may_hold_anything(load_text: Callable[..., Pipeline]) -> None:
+    pipeline = load_text("image: python\nsteps: {s: {script: a.py}}", name="a\n\x1bb.yaml")
+    assert pipeline.spec.name == "a\\n\\x1bb"

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 import runner.spec
-from runner.spec.names import did_you_mean, listed, nearest
+from runner.spec.names import at_most, did_you_mean, listed, nearest, nearest_file
 from runner.spec.scalar import Literal, described
 from runner.spec.units import seconds, size
 
@@ -72,6 +72,23 @@ def test_nearest() -> None:
     assert did_you_mean("abc", ["xyz"]) == ""
     assert listed(["a", "b"]) == "'a', 'b'"
     assert listed([]) == "none"
+    assert listed(str(n) for n in range(5000)).endswith(", '19' and 4,980 more")
+
+
+def test_nearest_file_compares_stems() -> None:
+    assert nearest_file("bad.yaml", ["mix.yaml", "abc.yaml"]) is None
+    assert nearest_file("pipelin.yml", ["mix.yml", "pipeline.yaml", "pipeline.yml"]) == "pipeline.yml"
+    assert nearest_file("pipeline.yml", ["pipeline.yaml"]) == "pipeline.yaml"
+
+
+def test_comparisons_are_bounded() -> None:
+    with at_most(5):
+        assert nearest("abd", ["abc", "xyz"]) == "abc"
+        assert nearest("abd", ["abc", "xyz"]) == "abc"
+        assert nearest("abd", ["abc", "xyz"]) is None
+        assert nearest("abd", ["abc"]) is None  # no suggestion for one after none for another
+    assert nearest("abd", ["abc"]) == "abc"
+    assert nearest("a" * 1000, ["a" * 1000]) is None
 
 
 @pytest.mark.parametrize(
