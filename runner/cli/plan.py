@@ -16,7 +16,7 @@ from runner.cli.options import (
     selection_options,
     specs_option,
 )
-from runner.cli.output import say, say_json, style_of_stdout
+from runner.cli.output import note, say, say_json, style_of_stdout
 from runner.cli.request import Request
 
 
@@ -34,7 +34,7 @@ from runner.cli.request import Request
 def plan(file: Path, shell: bool, color: str, as_json: bool, runs_dir: Path, **choice: Any) -> None:
     """Check FILE and show what would run: order, image, command, environment and mounts of each step.
 
-    Nothing is started and no engine is needed.
+    Nothing is started and no engine is needed. With a selection, it also shows which earlier runs lend their outputs.
     """
     request = Request(file, **choice)
     if not shell:
@@ -42,17 +42,27 @@ def plan(file: Path, shell: bool, color: str, as_json: bool, runs_dir: Path, **c
         return
     if as_json:
         raise click.UsageError("--shell and --json exclude each other: choose one form of output")
+    from runner.pipeline.reuse import find_reused
     from runner.report.byhand import shell as by_hand
 
-    say(by_hand(request.plan(), runs_dir=runs_dir))
+    made = request.plan()
+    reuse = find_reused(made, runs_dir)
+    for remark in reuse.remarks:
+        note(str(remark))
+    say(by_hand(made, reused=reuse.steps))
 
 
 def show(request: Request, *, color: str, as_json: bool) -> None:
-    """Print the plan of a request; `run --dry-run` does the same."""
+    """Print the plan of a request; `run --dry-run` does the same. Earlier runs are those in the command's --runs-dir.
+
+    Raises UsageError where `run` would refuse what it finds of them.
+    """
+    from runner.pipeline.reuse import find_reused
     from runner.report import plan as report
 
     made = request.plan()
+    reuse = find_reused(made, click.get_current_context().params["runs_dir"])
     if as_json:
-        say_json(report.document(made))
+        say_json(report.document(made, reuse))
     else:
-        say(report.text(made, style_of_stdout(color)))
+        say(report.text(made, reuse, style_of_stdout(color)))

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from runner.data.files import json_bytes, os_fault
-from runner.data.manifest import scan, sha256
 from runner.data.materialise import code_files
+from runner.pipeline.integrity import sha256, sizes
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.records import plain
 from runner.pipeline.store import read_or_nothing
@@ -73,7 +73,7 @@ def _code(job: ContainerJob, copy: Path, runs_dir: Path) -> tuple[str, ...]:
         present = {path.name: sha256(path)}
     else:
         present = {relative: sha256(file) for relative, file in code_files(path, leave_out=runs_dir)}
-    before = {entry.path: entry.sha256 for entry in scan(copy).entries} if copy.is_dir() else {}
+    before = {relative: sha256(copy / relative) for relative in sizes(copy)} if copy.is_dir() else {}
     if present == before:
         return ()
     return ("script",) if isinstance(source, CodeFile) else ("source directory",)

@@ -6,6 +6,7 @@ Names and sizes are compared always. Contents are compared in trees up to `LIMIT
 from __future__ import annotations
 
 import base64
+import hashlib
 import os
 import stat
 from collections.abc import Mapping
@@ -13,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 from runner.data.files import os_fault, printable
-from runner.data.manifest import sha256
 from runner.errors import UsageError
 from runner.pipeline.store import Reused, read_or_nothing
 
@@ -63,7 +63,7 @@ def _total(known: Mapping[str, tuple[int, str]]) -> int:
 
 def _difference(place: Path, known: Mapping[str, tuple[int, str]], limit: int) -> str:
     """The first file that is not as it was, in words; empty when there is none."""
-    there = _sizes(place)
+    there = sizes(place)
     for path in sorted({*there, *known}, key=os.fsencode):
         shown = printable(place / path)
         if path not in there:
@@ -81,8 +81,15 @@ def _difference(place: Path, known: Mapping[str, tuple[int, str]], limit: int) -
     return ""
 
 
-def _sizes(root: Path) -> dict[str, int]:
-    """Bytes by relative path; links are not followed. Raises OSError."""
+def sha256(path: Path) -> str:
+    """Hexadecimal SHA-256 of a file's bytes. Raises OSError."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sizes(root: Path) -> dict[str, int]:
+    """Bytes by relative path of all that is no directory; links are not followed, and count as -1 like all that is no
+    regular file. Raises OSError."""
     found: dict[str, int] = {}
 
     def refuse(error: OSError) -> None:

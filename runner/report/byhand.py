@@ -10,29 +10,33 @@ what it writes itself in `outputs`, and what others take from it in `published`.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from runner.engine.base import BoundOutput, Image, Launch, StartMode
+from runner.report.history import when
 from runner.report.text import one_line
 from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, InputMount, StepData
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan
+    from runner.pipeline.store import Reused
 
 FOLDER = "by-hand"
 
 
-def shell(plan: Plan, work: Path | None = None, runs_dir: Path | None = None) -> str:
+def shell(plan: Plan, work: Path | None = None, reused: Mapping[str, Reused] | None = None) -> str:
     """Bash that runs the plan's steps one after the other, no newline at its end. Nothing is read but paths.
 
-    `work` (default `by-hand` in the working directory) must not exist when it is run. Outputs of steps that the plan
-    does not run come from the latest run in `runs_dir` (default `runs` in the working directory).
+    `work` (default `by-hand` in the working directory) must not exist when it is run. `reused` has the outputs of every
+    step that the plan does not run but needs: see `runner.pipeline.reuse.find_reused`. Raises KeyError for one that it
+    lacks.
     """
-    hand = _Hand(plan, (work or Path(FOLDER)).absolute(), (runs_dir or Path("runs")).absolute())
+    hand = _Hand(plan, (work or Path(FOLDER)).absolute(), reused or {})
     head = [
         f"# {one_line(plan.pipeline)}, by hand. Paste it step by step, or save it and run it with `bash -e`.",
+        *_images(plan),
         "# Containers write as root: what they leave below this directory may need sudo to be removed.",
         _words("mkdir", str(hand.work)),
     ]
@@ -40,13 +44,26 @@ def shell(plan: Plan, work: Path | None = None, runs_dir: Path | None = None) ->
     return "\n".join([*head, *(line for step in steps for line in ["", *step])])
 
 
+def _images(plan: Plan) -> Iterable[str]:
+    """What must be there first: nothing in these lines builds an image."""
+    from runner.engine.recipes import catalogue
+
+    names = sorted({step.job.image for step in plan.steps})
+    built = [name for name in names if name in catalogue()]
+    others = [one_line(name) for name in names if name not in built]
+    if built:
+        yield f"# Docker must have the images first: run-pipeline images build {' '.join(built)}"
+    if others:
+        yield f"# {'It also needs' if built else 'Docker must have, or be able to pull,'} {', '.join(others)}"
+
+
 class _Hand:
     """The plan's steps as lines of bash."""
 
-    def __init__(self, plan: Plan, work: Path, runs_dir: Path) -> None:
+    def __init__(self, plan: Plan, work: Path, reused: Mapping[str, Reused]) -> None:
         self.work = work
         self._running = set(plan.names)
-        self._latest = runs_dir / "latest"
+        self._reused = reused
 
     def step(self, number: int, job: ContainerJob) -> list[str]:
         root = self.work / job.step
@@ -55,18 +72,27 @@ class _Hand:
         config = list(_config(job, root, {mount.target for mount in outputs}))
         lines = [f"# {number}. {one_line(job.step)}"]
         lines.append(_words("mkdir", "-p", *(str(place.host) for place in (*inputs, *outputs, *config))))
-        lines += [self._copy(mount, place.host) for mount, place in zip(job.inputs, inputs, strict=True)]
+        for mount, place in zip(job.inputs, inputs, strict=True):
+            lines += [*self._origin(mount), self._copy(mount, place.host)]
         lines += _config_files(job, [*config, *outputs])
         lines.append(_docker(job, self.work, (*inputs, *outputs, *config)))
         return lines + list(_publish(job, root))
+
+    def _origin(self, mount: InputMount) -> Iterable[str]:
+        """A comment on data of an earlier run."""
+        source = mount.source
+        if isinstance(source, StepData) and source.step not in self._running:
+            lent = self._reused[source.step]
+            yield f"# {source.step}.{source.output} of run {lent.run_id}, {when(lent.started_at)}"
 
     def _copy(self, mount: InputMount, target: Path) -> str:
         """A private copy: on SageMaker a script may write into its inputs."""
         source = mount.source
         if isinstance(source, StepData):
             mine = source.step in self._running
-            place = self.work / source.step / "published" if mine else self._latest / "steps" / source.step / "outputs"
-            return _words("cp", "-a", f"{place / source.output}/.", f"{target}/")
+            published = self.work / source.step / "published" / source.output
+            place = published if mine else self._reused[source.step].outputs[source.output]
+            return _words("cp", "-a", f"{place}/.", f"{target}/")
         if isinstance(source, CodeFile):
             return _words("cp", source.path, f"{target}/")
         if isinstance(source, CodeTree):

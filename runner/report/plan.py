@@ -7,27 +7,41 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.report.failure import shown_path
+from runner.report.history import when
 from runner.report.style import PLAIN, Style
-from runner.report.text import count, listed, quoted, seconds, size
+from runner.report.text import count, listed, one_line, quoted, seconds, size
 from runner.sagemaker.job import ContainerJob, InputMount, Limits, OutputMount, StepData
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan, PlannedStep
+    from runner.pipeline.reuse import Reuse
+    from runner.pipeline.select import Choice
 
 _TOOLKIT = ("SM_", "SAGEMAKER_", "TRAINING_JOB_", "CURRENT_HOST")
 Row = tuple[str, str]
 """Label and value; an empty label goes on with the one before."""
 
 
-def text(plan: Plan, style: Style = PLAIN) -> str:
-    """Every step in execution order, no newline at the end."""
+def text(plan: Plan, reuse: Reuse, style: Style = PLAIN) -> str:
+    """Every step in execution order, then those that do not run with the run that lends their outputs, then warnings;
+    no newline at the end."""
     total = len(plan.selection.choices)
     head = f"{style.paint(plan.pipeline, 'bold')}: {_how_many(len(plan.steps), total)}, {shown_path(plan.file)}"
     blocks = [head, *(_block(number, step, plan, style) for number, step in enumerate(plan.steps, 1))]
     others = [choice for choice in plan.selection.choices if choice.action != "run"]
     if others:
-        blocks.append("\n".join(["not run", *(f"   {choice.step}: {choice.why}" for choice in others)]))
+        blocks.append("\n".join(["not run", *(line for choice in others for line in _not_run(choice, reuse))]))
+    if reuse.remarks:
+        warnings = [f"   {one_line(str(remark))}" for remark in reuse.remarks]
+        blocks.append("\n".join([style.paint("warnings", "yellow"), *warnings]))
     return "\n\n".join(blocks)
+
+
+def _not_run(choice: Choice, reuse: Reuse) -> Iterator[str]:
+    yield f"   {choice.step}: {choice.why}"
+    lent = reuse.steps.get(choice.step)
+    if lent is not None:
+        yield f"      from run {lent.run_id}, {when(lent.started_at)}"
 
 
 def _how_many(run: int, total: int) -> str:
@@ -108,6 +122,6 @@ def limits(limits: Limits) -> str:
     return ", ".join(filter(None, parts)) or "none"
 
 
-def document(plan: Plan) -> dict[str, Any]:
+def document(plan: Plan, reuse: Reuse) -> dict[str, Any]:
     """The JSON form: as `plan.json` in a run directory."""
-    return plan.to_json()
+    return {**plan.to_json(), "reused": reuse.to_json()}

@@ -64,7 +64,9 @@ def test_outputs_that_were_removed_are_not_reused(tmp_path: Path) -> None:
 
 
 def test_all_steps_without_outputs_are_named_at_once(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"steps 'a', 'b' do not run, and no earlier run of 'demo' in .*runs has their"):
+    with pytest.raises(
+        UsageError, match=r"steps 'a', 'b' do not run, and no earlier run of 'demo' in .*runs has their"
+    ):
         found(tmp_path, DIAMOND, only=("c",))
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from runner.pipeline.layout import StepLayout
 from runner.pipeline.plan import Plan, make_plan
 from runner.pipeline.select import select
+from runner.pipeline.store import Reused
 from runner.report.byhand import shell
 from runner.spec import load
 
@@ -123,13 +125,28 @@ def test_a_failed_step_stops_it_and_publishes_nothing(project: Path, false_docke
     assert not (project / "by-hand" / "fit").exists()
 
 
-def test_what_does_not_run_comes_from_the_latest_run(project: Path) -> None:
-    text = shell(plan_of(project, only=["fit"]), project / "else where", project / "runs")
-    source = project / "runs" / "latest" / "steps" / "make" / "outputs" / "data"
+def test_what_does_not_run_comes_from_the_run_that_was_found(project: Path) -> None:
+    layout = StepLayout(project / "runs" / "r1" / "steps" / "make")
+    lent = Reused("r1", "2026-11-20", "make", {"data": layout.output("data")}, {}, layout)
+    lines = shell(plan_of(project, only=["fit"]), project / "else where", {"make": lent}).splitlines()
     target = project / "else where" / "fit" / "inputs" / "train"
-    assert f"cp -a '{source}/.' '{target}/'" in text.splitlines()
-    assert "# 1. fit" in text
-    assert "# 2." not in text
+    copy = lines.index(f"cp -a '{layout.output('data')}/.' '{target}/'")
+    assert lines[copy - 1].startswith("# make.data of run r1, 2026-11-20")
+    assert "# 1. fit" in lines
+    assert not [line for line in lines if line.startswith("# 2.")]
+    with pytest.raises(KeyError):
+        shell(plan_of(project, only=["fit"]))
+
+
+def test_the_head_says_which_images_must_be_there(project: Path) -> None:
+    assert "# Docker must have the images first: run-pipeline images build python" in shell(plan_of(project))
+    file = project / "pipeline.yaml"
+    file.write_text(PIPELINE.replace("source_dir: lib", "source_dir: lib\n    image: registry.example/mine:1"))
+    assert "# It also needs registry.example/mine:1" in shell(plan_of(project)).splitlines()
+    file.write_text(PIPELINE.replace("image: python", "image: registry.example/mine:1"))
+    text = shell(plan_of(project))
+    assert "# Docker must have, or be able to pull, registry.example/mine:1" in text.splitlines()
+    assert "images build" not in text
 
 
 def test_one_option_a_line(project: Path) -> None:

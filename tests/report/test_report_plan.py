@@ -7,8 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from runner.pipeline.layout import StepLayout
 from runner.pipeline.plan import Plan, PlannedStep
+from runner.pipeline.reuse import Remark, Reuse
 from runner.pipeline.select import Action, Choice, Selection
+from runner.pipeline.store import Reused
 from runner.report import plan as report
 from runner.sagemaker.job import (
     CodeFile,
@@ -63,8 +66,16 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
     return Plan("demo", tmp_path / "pipeline.yaml", b"", steps, (), Selection(choices))
 
 
-def test_text(plan: Plan) -> None:
-    assert report.text(plan) == (
+@pytest.fixture
+def reuse(tmp_path: Path) -> Reuse:
+    layout = StepLayout(tmp_path / "runs/r1/steps/old")
+    lent = Reused("r1", "of old", "old", {"data": layout.output("data")}, {"data": "sha256:0"}, layout)
+    remarks = (Remark("old", "changed since run r1 (env)"), Remark(None, "several\nruns"), Remark("load", "is else"))
+    return Reuse({"old": lent}, remarks)
+
+
+def test_text(plan: Plan, reuse: Reuse) -> None:
+    assert report.text(plan, reuse) == (
         "demo: 2 of 3 steps, pipeline.yaml\n"
         "\n"
         "1  load  processing\n"
@@ -94,7 +105,13 @@ def test_text(plan: Plan) -> None:
         "   starts    when load passed\n"
         "\n"
         "not run\n"
-        "   old: named by --skip; 'fit' takes its outputs from an earlier run"
+        "   old: named by --skip; 'fit' takes its outputs from an earlier run\n"
+        "      from run r1, of old\n"
+        "\n"
+        "warnings\n"
+        "   old changed since run r1 (env)\n"
+        "   several runs\n"
+        "   load is else"
     )
 
 
@@ -103,8 +120,13 @@ def test_a_command_of_the_image_alone() -> None:
     assert report.command(job) == "<the image's ENTRYPOINT> <the image's CMD>"
 
 
-def test_json(plan: Plan) -> None:
-    document = json.loads(json.dumps(report.document(plan)))
+def test_json(plan: Plan, reuse: Reuse, tmp_path: Path) -> None:
+    document = json.loads(json.dumps(report.document(plan, reuse)))
+    place = str(tmp_path / "runs/r1/steps/old/outputs/data")
+    warnings = ["changed since run r1 (env)", "several\nruns"]
+    lent = {"step": "old", "run": "r1", "started_at": "of old", "outputs": {"data": place}, "warnings": warnings}
+    assert document["reused"] == [lent]
+    assert report.document(plan, Reuse())["reused"] == []
     assert document["schema_version"] == 1
     assert document["pipeline"] == "demo"
     assert [step["job"]["step"] for step in document["steps"]] == ["load", "fit"]
