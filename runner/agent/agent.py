@@ -10,9 +10,13 @@ What it is told comes over stdin, one JSON document a line; stdin is attached to
   {"op": "stop", "reason": R, "grace": S} SIGTERM to the script, S seconds, SIGKILL to all; may be said again with less
   end of file                             the runner is gone: kill everything, exit
 
-What it reports is one JSON document in a file `report.json` of the control directory, written at the end:
+  {"op": "bye"}                           everything has arrived: exit
+
+What it reports comes at the end of the script's own streams, when no process but this one is left to write there: a
+trailer that starts with a secret of the job's (`nonce`), on stderr with one JSON document in it:
   exit (int) or signal (int), stopped (null or the reason), oom_kills (int), error (null or [kind, words]), notes (list)
-Its own exit status is the script's, or 128 plus the signal's number.
+It exits only when told so. A script's last bytes are thus never lost to an engine that closes the streams of an ended
+container while the runner was suspended. Its own exit status is the script's, or 128 plus the signal's number.
 """
 
 import ctypes
@@ -68,6 +72,32 @@ def drop_mount_capability():
         raise OSError(ctypes.get_errno(), "prctl(PR_CAPBSET_DROP)")
     if c.capset(header, sets) != 0:
         raise OSError(ctypes.get_errno(), "capset")
+
+
+WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+SIGNAL_RECORD = 128  # bytes of struct signalfd_siginfo
+
+
+def signal_descriptor(numbers):
+    """Block the signals and read them from a descriptor instead (signalfd), which also tells who sent them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    mask = (ctypes.c_ubyte * 128)()
+    for number in numbers:
+        mask[(number - 1) // 8] |= 1 << (number - 1) % 8
+    descriptor = libc().signalfd(-1, mask, os.O_CLOEXEC | os.O_NONBLOCK)
+    if descriptor < 0:
+        raise OSError(ctypes.get_errno(), "signalfd")
+    return descriptor
+
+
+def read_signals(descriptor):
+    """(number, pid of the sender) of each; the pid is 0 when the sender is outside of this container."""
+    try:
+        data = os.read(descriptor, 64 * SIGNAL_RECORD)
+    except BlockingIOError:
+        return []
+    records = [data[at : at + SIGNAL_RECORD] for at in range(0, len(data), SIGNAL_RECORD)]
+    return [(int.from_bytes(each[0:4], sys.byteorder), int.from_bytes(each[12:16], sys.byteorder)) for each in records]
 
 
 def oom_kills():
@@ -145,19 +175,31 @@ def clear_hidden():
 
 
 def give_back(handles, uid, gid, notes):
-    """Make the invoking user the owner of everything in the open directories, and let them read and delete it."""
+    """Make the invoking user the owner of everything in the open directories, and let them read and delete it.
+
+    Directory by directory with descriptors, neither recursive nor by path: a script may nest deeper than both allow.
+    """
     for handle in handles:
-        walk = os.fwalk(".", dir_fd=handle, onerror=lambda error: notes.append("not handed back: %s" % error))
-        for _, directories, files, at in walk:
+        stack = [(handle, os.scandir(handle))]
+        while stack:
+            at, entries = stack[-1]
+            entry = next(entries, None)
+            if entry is None:
+                stack.pop()
+                if at != handle:
+                    os.close(at)
+                continue
             try:
-                os.fchown(at, uid, gid)
-                os.fchmod(at, stat.S_IMODE(os.fstat(at).st_mode) | stat.S_IRWXU)
-                for name in directories:  # before fwalk opens them: a mode of 000 stops even root without DAC_OVERRIDE
-                    hand_over(name, at, uid, gid, stat.S_IRWXU)
-                for name in files:
-                    hand_over(name, at, uid, gid, stat.S_IRUSR | stat.S_IWUSR)
+                if entry.is_dir(follow_symlinks=False):
+                    hand_over(entry.name, at, uid, gid, stat.S_IRWXU)
+                    below = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=at)
+                    stack.append((below, os.scandir(below)))
+                else:
+                    hand_over(entry.name, at, uid, gid, stat.S_IRUSR | stat.S_IWUSR)
             except OSError as error:
-                notes.append("not handed back: %s" % error)
+                notes.append("not handed back: %s: %s" % (entry.name, error.strerror))
+        os.fchown(handle, uid, gid)
+        os.fchmod(handle, stat.S_IMODE(os.fstat(handle).st_mode) | stat.S_IRWXU)
 
 
 def hand_over(name, at, uid, gid, wanted):
@@ -201,9 +243,10 @@ def identity(user):
         row = next((row for row in groups if len(row) > 2 and group in (row[0], row[2])), None)
         if row is None and not group.isdigit():
             raise Failure("user", "the image's group %r is not in its /etc/group" % group)
-        return uid, int(row[2]) if row else int(group), [], home
+        gid = int(row[2]) if row else int(group)
+        return uid, gid, [gid], home
     member = [int(row[2]) for row in groups if len(row) > 3 and person and person[0] in row[3].split(",")]
-    return uid, gid, member, home
+    return uid, gid, sorted({gid, *member}), home
 
 
 def is_root(user):
@@ -218,6 +261,16 @@ def read_environment():
     return {os.fsdecode(key): os.fsdecode(value) for key, _, value in pairs}
 
 
+def script_environment(job):
+    """The environment as Docker would have made it: the job's values come by message, so that LD_PRELOAD and the like
+    act on the script and not on this process, and `docker inspect` does not show them. The order is Docker's."""
+    initial, own = read_environment(), dict(job["env"])
+    first = {key: own.pop(key, initial[key]) for key in ("PATH", "HOSTNAME") if key in initial}
+    rest = {key: value for key, value in initial.items() if key not in first and key not in own}
+    home = {"HOME": rest.pop("HOME")} if "HOME" in rest and not job["home_set"] else {}
+    return dict(first, **dict(own, **dict(rest, **home)))
+
+
 def spawn(job, environment, staging=None):
     """Fork and exec the script's command; `staging` holds the pipes of an interpreter that waits for its go."""
     program = find_program(job["argv"][0], environment.get("PATH"))
@@ -229,8 +282,9 @@ def spawn(job, environment, staging=None):
         return pid
     try:
         os.setsid()
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD):
+        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):  # Python's own settings
             signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_SETMASK, [])
         null = os.open("/dev/null", os.O_RDONLY)
         os.dup2(null, 0)
         if staging is not None:
@@ -290,32 +344,33 @@ class Staging:
     def start(self, job, environment):
         directory = write_hook(job["hook"])
         own = environment.get("PYTHONPATH")
-        settings = {
-            "go": self.go[0],
-            "ready": self.ready[1],
-            "void": self.void[0],
-            "streams": self.streams,
-            "modules": job["modules"],
-            "path": own,
-            "cwd": job["cwd"],
-            "dir": directory,
-        }
-        environment["_RUN_PIPELINE_HOOK"] = json.dumps(settings)
+        numbers = [self.go[0], self.ready[1], self.void[0], *self.streams]
+        environment["_RUN_PIPELINE_HOOK"] = " ".join(str(number) for number in numbers)
+        environment["_RUN_PIPELINE_MODULES"] = " ".join(job["modules"])
+        environment["_RUN_PIPELINE_CWD"] = job["cwd"]
+        environment["_RUN_PIPELINE_CODE"] = job["code"]
+        if own is not None:
+            environment["_RUN_PIPELINE_PATH"] = own
         environment["PYTHONPATH"] = directory + ":" + own if own else directory
         return spawn(job, environment, staging=self)
 
     def untouched(self):
+        """Whether the hook has not taken all of its go: then nothing of the script has run."""
         return bool(select.select([self.go[0]], [], [], 0)[0])
 
 
 # --- PID 1 -----------------------------------------------------------------------------------------------------------
 
 
+def write_all(descriptor, data):
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
 class Agent:
     """Waits on stdin, on children and on the clock, and on nothing else."""
 
     def __init__(self):
-        self.environment = read_environment()
         self.job = None
         self.child = None
         self.waiting = None  # the Staging of an interpreter that was started ahead
@@ -327,17 +382,57 @@ class Agent:
         self.notes = []
         self.error = None
         self.buffer = b""
-        self.report = None
         self.handles = []
-        self.wake, wake_write = os.pipe()
-        os.set_blocking(self.wake, False)
-        os.set_blocking(wake_write, False)
-        signal.set_wakeup_fd(wake_write, warn_on_full_buffer=False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
-            signal.signal(number, self.from_outside)
+        self.signals = signal_descriptor(WATCHED)
 
-    def from_outside(self, number, _frame):
+    def main(self):
+        try:
+            while self.status is None:
+                self.turn()
+        except Exception as error:  # nothing of ours may appear in the script's streams: it goes into the report
+            self.fail("agent", "%s: %s" % (type(error).__name__, error), 125)
+        return self.finish()
+
+    def turn(self):
+        """Wait for one thing to happen, and deal with it."""
+        left = None if self.kill_at is None else max(0.0, self.kill_at - time.monotonic())
+        ready, _, _ = select.select([0, self.signals, *self.staging_ends()], [], [], left)
+        if self.waiting and not self.waiting.loaded and self.waiting.ready[0] in ready:
+            self.waiting.loaded = True
+        elif self.waiting and self.waiting.void[0] in ready:
+            os.kill(self.child, signal.SIGKILL)  # an early import writes: its place in the output would be wrong
+            os.read(self.waiting.void[0], 1 << 16)
+        if self.signals in ready:
+            self.take_signals()
+        if self.told_to_go and not self.running and self.status is None:
+            self.try_to_go()
+        if 0 in ready and self.status is None:
+            self.read()
+        if self.kill_at is not None and time.monotonic() >= self.kill_at and self.status is None:
+            self.kill_at = None
+            os.kill(-1, signal.SIGKILL)
+
+    def staging_ends(self):
+        if not self.waiting or (self.running and not self.waiting.untouched()):
+            return []
+        return [self.waiting.void[0]] + ([] if self.waiting.loaded else [self.waiting.ready[0]])
+
+    def fail(self, kind, words, status):
+        self.error, self.status = [kind, words], status
+
+    def take_signals(self):
+        for number, sender in read_signals(self.signals):
+            if number == signal.SIGCHLD:
+                self.reap()
+            elif sender:
+                self.notes.append(
+                    "a process in the container sent %s to PID 1, which is not the script here: it had no effect"
+                    % signal.Signals(number).name
+                )
+            else:
+                self.from_outside(number)
+
+    def from_outside(self, number):
         """`docker stop` and the like: the script is told, and the runner learns that it was not the script's doing."""
         if self.stopped is None:
             self.stopped = "outside:" + signal.Signals(number).name
@@ -351,24 +446,6 @@ class Agent:
                 pass
         elif not self.running:
             self.status = -number
-
-    def main(self):
-        while self.status is None:
-            left = None if self.kill_at is None else max(0.0, self.kill_at - time.monotonic())
-            hook = [self.waiting.ready[0]] if self.waiting and not self.waiting.loaded else []
-            ready, _, _ = select.select([0, self.wake, *hook], [], [], left)
-            if hook and hook[0] in ready:
-                self.waiting.loaded = True
-            if self.wake in ready:
-                self.reap()
-            if self.told_to_go and not self.running and self.status is None:
-                self.try_to_go()
-            if 0 in ready and self.status is None:
-                self.read()
-            if self.kill_at is not None and time.monotonic() >= self.kill_at and self.status is None:
-                self.kill_at = None
-                os.kill(-1, signal.SIGKILL)
-        return self.finish()
 
     def read(self):
         data = os.read(0, 1 << 20)
@@ -388,8 +465,8 @@ class Agent:
             self.waiting = Staging()
             os.makedirs(message["cwd"], exist_ok=True)
             try:
-                self.child = self.waiting.start(message, dict(self.environment))
-            except Failure:
+                self.child = self.waiting.start(message, script_environment(message))
+            except (Failure, OSError):
                 self.waiting = None  # the plain start at `go` meets the same fault, and reports it
 
     def on_go(self, _message):
@@ -403,12 +480,9 @@ class Agent:
         try:
             self.let_go(self.job)
         except Failure as failure:
-            self.error = list(failure.args)
-            self.status = 126
+            self.fail(failure.args[0], failure.args[1], 126)
 
     def let_go(self, job):
-        control = os.open(job["control"], os.O_RDONLY | os.O_DIRECTORY)
-        self.report = os.open("report.json", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644, dir_fd=control)
         owned = [path for path in job["owned"] if os.path.isdir(path)]
         self.handles = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in owned]
         if job["staged"]:
@@ -418,7 +492,7 @@ class Agent:
         os.makedirs(job["cwd"], exist_ok=True)
         self.running = True
         if self.waiting is None:
-            self.child = spawn(job, dict(self.environment))
+            self.child = spawn(job, script_environment(job))
         else:
             os.write(self.waiting.go[1], b"go")
 
@@ -439,11 +513,6 @@ class Agent:
         self.kill_at = until if self.kill_at is None else min(self.kill_at, until)
 
     def reap(self):
-        try:
-            while os.read(self.wake, 512):
-                pass
-        except BlockingIOError:
-            pass
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)
@@ -455,10 +524,11 @@ class Agent:
                 self.child_ended(status)
 
     def child_ended(self, status):
-        if self.never_ran():
-            # An early import wrote something, failed or crashed: a plain start, so that the script's streams are exact.
+        if self.never_ran() and self.stopped is None:
+            # An early import wrote something, failed or crashed, or a file of the script's own would have been imported
+            # in its place: a plain start, so that the script meets what it would meet without us.
             self.waiting = None
-            self.child = spawn(self.job, dict(self.environment)) if self.running else None
+            self.child = spawn(self.job, script_environment(self.job)) if self.running else None
             return
         self.status = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
@@ -472,16 +542,28 @@ class Agent:
                 os.kill(-1, signal.SIGKILL)
             except ProcessLookupError:
                 break
-        if self.job and self.job["give_back"]:
-            give_back(self.handles, self.job["uid"], self.job["gid"], self.notes)
-        if self.report is not None:
+        if self.job is not None:
             try:
-                os.write(self.report, json.dumps(self.summary()).encode())
                 if self.job["give_back"]:
-                    os.fchown(self.report, self.job["uid"], self.job["gid"])
-            except OSError:
-                pass  # a full disk: the runner sees that the report is missing, and says so
+                    give_back(self.handles, self.job["uid"], self.job["gid"], self.notes)
+            except OSError as error:
+                self.notes.append("not handed back: %s" % error)
+            self.report()
         return self.status if self.status >= 0 else 128 - self.status
+
+    def report(self):
+        """The trailers, and then a wait until they have arrived. A broken stream means that nobody listens any more."""
+        start = b"\0" + self.job["nonce"].encode() + b":"
+        try:
+            write_all(1, start + b"\n")
+            write_all(2, start + json.dumps(self.summary()).encode() + b"\n")
+            while b'"bye"' not in self.buffer:
+                data = os.read(0, 1 << 16)
+                if not data:
+                    return
+                self.buffer += data
+        except OSError:
+            return
 
     def summary(self):
         ended = {"exit": self.status} if self.status >= 0 else {"signal": -self.status}

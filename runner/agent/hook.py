@@ -1,26 +1,27 @@
 """`sitecustomize` of a staged interpreter: imports early, then waits inside the interpreter's own start-up.
 
 Because the wait is there, the script itself is later opened and run by the interpreter in its ordinary way: `__main__`,
-tracebacks, `sys.flags`, `sys.argv` and `atexit` are what they are without us. All traces are removed before it runs.
-Python 3.7 syntax; standard library only.
+tracebacks, `sys.flags`, `sys.argv` and `atexit` are what they are without us. All traces are removed before it runs,
+and this file imports nothing that the interpreter has not loaded by itself: a script's neighbour `json.py` must
+win, as it does without us. Python 3.7 syntax.
 """
 
 
 def _runner_hook():
-    import json
     import os
-    import select
     import sys
 
-    settings = json.loads(os.environ.pop("_RUN_PIPELINE_HOOK"))
-    if settings["path"] is None:
-        del os.environ["PYTHONPATH"]
-    else:
-        os.environ["PYTHONPATH"] = settings["path"]
-    sys.path[:] = [entry for entry in sys.path if entry != settings["dir"]]
-    sys.path_importer_cache.pop(settings["dir"], None)
-    os.write(settings["ready"], b"r")
-    os.close(settings["ready"])
+    go, ready, void, out, err = [int(number) for number in os.environ.pop("_RUN_PIPELINE_HOOK").split()]
+    modules = os.environ.pop("_RUN_PIPELINE_MODULES").split()
+    cwd, code = os.environ.pop("_RUN_PIPELINE_CWD"), os.environ.pop("_RUN_PIPELINE_CODE")
+    own = os.environ.pop("_RUN_PIPELINE_PATH", None)
+    directory = os.environ.pop("PYTHONPATH").split(":")[0]
+    if own is not None:
+        os.environ["PYTHONPATH"] = own
+    sys.path[:] = [entry for entry in sys.path if entry != directory]
+    sys.path_importer_cache.pop(directory, None)
+    os.write(ready, b"r")
+    os.close(ready)
     this = sys.modules.pop("sitecustomize")
     try:
         import sitecustomize  # noqa: F401  the image's own, which this one hid
@@ -29,23 +30,32 @@ def _runner_hook():
         if error.name != "sitecustomize":
             raise
 
+    before = set(sys.modules)
     try:
-        for name in settings["modules"]:
+        for name in modules:
             __import__(name)
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # the script will meet the same error, in its own words
         os._exit(1)  # the agent starts the script again, without early imports
-    if select.select([settings["void"]], [], [], 0)[0]:
+    os.set_blocking(void, False)
+    try:
+        os.read(void, 1)
         os._exit(1)  # an import wrote something: its place in the script's output would be wrong
+    except BlockingIOError:
+        pass
 
-    os.read(settings["go"], 2)
-    for number, stream in zip((1, 2), settings["streams"]):  # noqa: B905  Python 3.7 has no strict=
+    os.read(go, 1)
+    early = {name.split(".")[0] for name in set(sys.modules) - before}
+    if early and not early.isdisjoint(entry.split(".")[0] for entry in os.listdir(code)):
+        os._exit(1)  # a file beside the script has the name of a module that was imported early, and would have won
+    os.chdir(cwd)
+    for number, stream in zip((1, 2), (out, err)):  # noqa: B905  Python 3.7 has no strict=
         os.dup2(stream, number)
         os.close(stream)
-    os.close(settings["go"])
-    os.close(settings["void"])
-    os.chdir(settings["cwd"])
+    os.close(void)
+    os.read(go, 1)
+    os.close(go)
 
 
 _runner_hook()

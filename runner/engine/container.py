@@ -14,6 +14,7 @@ import contextlib
 import json
 import logging
 import os
+import secrets
 import selectors
 import socket
 import threading
@@ -90,6 +91,7 @@ class DockerContainer:
         self._stop: StopReason | None = None
         self._kill_at: float | None = None
         self._ended = False
+        self._nonce = secrets.token_hex(16)
         self._wake_read, self._wake_write = os.pipe()
         self._lock = threading.Lock()
 
@@ -105,10 +107,11 @@ class DockerContainer:
     def run(self, stdout: Sink, stderr: Sink) -> Outcome:
         """See `engine.base.Container.run`."""
         started, began = now(), time.monotonic()
-        sinks = Sinks(stdout, stderr, lambda: self._end(None, 0.0))
+        sinks = Sinks(self._nonce, stdout, stderr, lambda: self._end(None, 0.0))
         if self._start_or_go():
             limit = self._launch.job.limits.timeout
             self._follow(sinks, None if limit is None else began + limit)
+            sinks.end()
         seconds = time.monotonic() - began
         with self._lock:
             self._ended = True
@@ -152,7 +155,7 @@ class DockerContainer:
     def greet(self) -> None:
         """Give the agent its job."""
         uid, gid = os.getuid(), os.getgid()
-        self.tell(creation.job_message(self._launch, uid=uid, gid=gid))
+        self.tell(creation.job_message(self._launch, nonce=self._nonce, uid=uid, gid=gid))
 
     # -- waiting
 
@@ -189,7 +192,10 @@ class DockerContainer:
         except OSError as error:
             log.debug("the attach stream of %s broke: %s", self.id[:12], error)
             return False
+        before = sinks.arrived
         sinks.demultiplexer.feed(data)
+        if sinks.arrived and not before:
+            self.tell({"op": "bye"})  # the agent holds the container until every byte is here
         return bool(data)
 
     def _answered(self) -> None:
@@ -264,7 +270,7 @@ class DockerContainer:
         return Evidence(
             limits=self._launch.job.limits,
             state=state,
-            report=self._report(),
+            report=_report(sinks),
             has_agent=self.mode is not StartMode.COLD,
             stop=self._stop,
             lost=self._lost,
@@ -284,22 +290,23 @@ class DockerContainer:
             self._lost = f"it could not be asked how the step ended ({error})"
             return None
 
-    def _report(self) -> Any:
-        try:
-            return json.loads((self._launch.scratch / "report.json").read_bytes())
-        except (OSError, ValueError) as error:
-            log.debug("no report from %s: %s", self.id[:12], error)
-            return None
-
     def remove(self) -> None:
         """See `engine.base.Container.remove`."""
         with self._lock:
             self._ended = True
-        self._wire.close()
-        self._tidy()
-        for end in (self._wake_read, self._wake_write):
-            with contextlib.suppress(OSError):
-                os.close(end)
+        try:
+            self._wire.close()
+            self._tidy()
+        finally:
+            for end in (self._wake_read, self._wake_write):
+                with contextlib.suppress(OSError):
+                    os.close(end)
+
+
+def _report(sinks: Sinks) -> Any:
+    """The agent's report, from the end of stderr; None when it did not come to that."""
+    body = sinks.trailers[1].body
+    return json.loads(body) if sinks.arrived and body else None
 
 
 def _until(*moments: float | None) -> float | None:

@@ -53,7 +53,8 @@ def create(api: Any, launch: Launch, privates: Sequence[Private]) -> str:
     container = api.create_container(
         image=launch.image.id,
         hostname=job.hostname,
-        environment=[f"{key}={value}" for key, value in job.env],
+        # With an agent the job's values travel in its message: see `script_environment` there.
+        environment=[f"{key}={value}" for key, value in job.env] if cold else [],
         working_dir=(job.working_dir or "") if cold else "/",
         stdin_open=not cold,
         labels=labels.labels(launch.run_id, job.step, launch.scratch),
@@ -98,7 +99,7 @@ def _limits(launch: Launch) -> dict[str, Any]:
     if limits.shm_size is not None:
         found["shm_size"] = limits.shm_size
     if limits.pids is not None:
-        found["pids_limit"] = limits.pids
+        found["pids_limit"] = limits.pids + (launch.image.mode is not StartMode.COLD)  # the agent is one more
     return found
 
 
@@ -135,13 +136,14 @@ def _plain_mounts(launch: Launch, privates: Sequence[Private]) -> list[dict[str,
             mounts.append({"Type": "volume", "Source": private.volume, "Target": private.target})
         else:
             mounts.append(bind(str(private.directory), private.target))
-    if launch.image.mode is StartMode.PLAIN:
-        mounts.append(bind(launch.scratch, f"{HIDDEN}/ctl"))
+    if launch.image.mode is StartMode.PLAIN and os.getuid() != 0:
+        # So that the agent can hand back what the script wrote into its private inputs.
+        mounts.append(bind(launch.scratch, f"{HIDDEN}/scratch"))
     return sorted(mounts, key=lambda mount: mount["Target"].count("/"))
 
 
-def job_message(launch: Launch, *, uid: int, gid: int) -> dict[str, Any]:
-    """The agent's first message."""
+def job_message(launch: Launch, *, nonce: str, uid: int, gid: int) -> dict[str, Any]:
+    """The agent's first message. `nonce` marks its trailers; nothing in the container can know it."""
     job, image = launch.job, launch.image
     staged = image.mode is StartMode.STAGED
     binds = (*launch.outputs, *launch.config)
@@ -149,7 +151,9 @@ def job_message(launch: Launch, *, uid: int, gid: int) -> dict[str, Any]:
     names = {key for key, _ in (*image.env, *job.env)}
     return {
         "op": "job",
+        "nonce": nonce,
         "argv": words,
+        "env": [list(pair) for pair in job.env],
         "cwd": job.working_dir or image.working_dir or "/",
         "user": image.user,
         "home_set": "HOME" in names,
@@ -161,8 +165,8 @@ def job_message(launch: Launch, *, uid: int, gid: int) -> dict[str, Any]:
         "binds": [{"source": hidden_path(launch, b.host), "target": b.target} for b in binds] if staged else [],
         "targets": [*(bound.target for bound in launch.inputs), *(bound.target for bound in binds)],
         "hidden": _hidden_targets(launch) if staged else [],
-        "control": hidden_path(launch, launch.scratch) if staged else f"{HIDDEN}/ctl",
-        "scratch": hidden_path(launch, launch.scratch) if staged else f"{HIDDEN}/ctl",
+        "code": os.path.dirname(_script(launch, words)),  # noqa: PTH120  container path
+        "scratch": hidden_path(launch, launch.scratch) if staged else f"{HIDDEN}/scratch",
         "owned": _owned(launch, staged=staged),
         "give_back": uid != 0 or not _is_root(image),
         "uid": uid,
@@ -192,7 +196,7 @@ def _owned(launch: Launch, *, staged: bool) -> list[str]:
     binds = (*launch.outputs, *launch.config)
     if staged:
         return [*(hidden_path(launch, bound.host) for bound in binds), hidden_path(launch, launch.scratch)]
-    return [*(bound.target for bound in binds), f"{HIDDEN}/ctl"]
+    return [*(bound.target for bound in binds), f"{HIDDEN}/scratch"]
 
 
 def _preloads(launch: Launch, words: Sequence[str], names: set[str]) -> bool:
@@ -202,8 +206,14 @@ def _preloads(launch: Launch, words: Sequence[str], names: set[str]) -> bool:
     """
     if re.fullmatch(r"(.*/)?python3?(\.\d+)?", words[0]) is None or len(words) < 2 or "PYTHONHOME" in names:
         return False
-    script = os.path.normpath(os.path.join(launch.job.working_dir or "/", words[1]))  # noqa: PTH118  container path
+    script = _script(launch, words)
     return script.endswith(".py") and any(script.startswith(f"{bound.target}/") for bound in launch.inputs)
+
+
+def _script(launch: Launch, words: Sequence[str]) -> str:
+    """Container path of the second word, as the first one's script."""
+    word = words[1] if len(words) > 1 else ""
+    return os.path.normpath(os.path.join(launch.job.working_dir or "/", word))  # noqa: PTH118  container path
 
 
 def _is_root(image: Image) -> bool:

@@ -90,12 +90,12 @@ class DockerEngine:
 
     def _plain(self, launch: Launch) -> DockerContainer:
         """Created and connected; it starts in `run`, when its inputs exist."""
-        if launch.image.mode is StartMode.COLD:
-            _open_to_all(launch)
         overlay = self._overlay_volumes and not self._facts().rootless
         privates: list[creation.Private] = []
         try:
             privates = privacy.volumes(self._api, launch) if overlay else privacy.copies(launch)
+            if launch.image.mode is StartMode.COLD:
+                _open_to_all(launch)
             identifier = creation.create(self._api, launch, privates)
         except BaseException:
             self._remove_volumes(privates)
@@ -250,8 +250,9 @@ def _image(reference: str, raw: dict[str, Any], found: Probe) -> Image:
 
 def _open_to_all(launch: Launch) -> None:
     """Without an agent nobody can give these directories to an image's USER, so everybody may write there."""
-    for bound in (*launch.outputs, *launch.config):
-        bound.host.chmod(0o777)
+    private = [place for place in launch.scratch.glob("input-*/*") if place.name in ("upper", "copy")]
+    for place in (*(bound.host for bound in (*launch.outputs, *launch.config)), *private):
+        place.chmod(0o777)
 
 
 def _has_foreign(path: Path) -> bool:

@@ -47,13 +47,78 @@ class Demultiplexer:
         return self._left == 0 and not self._header
 
 
+class Trailer:
+    """Takes the agent's trailer off the end of one stream, and passes everything before it on.
+
+    The trailer is a zero byte, the secret nonce, a colon, a body, and a line end. Only what could be its beginning is
+    ever held back.
+    """
+
+    def __init__(self, nonce: str, sink: Sink) -> None:
+        self._mark = b"\0" + nonce.encode() + b":"
+        self._sink = sink
+        self._held = b""
+        self._found = False
+        self.body: bytes | None = None
+        """None until the whole trailer has arrived."""
+
+    def feed(self, data: bytes) -> None:
+        data = self._held + data
+        self._held = b""
+        if not self._found:
+            data = self._pass_on(data)
+        if self._found:
+            self._held = data
+            if data.endswith(b"\n"):
+                self.body = data[:-1]
+
+    def _pass_on(self, data: bytes) -> bytes:
+        """Everything that is not the trailer; returns what follows the mark."""
+        at = data.find(self._mark)
+        if at >= 0:
+            self._found = True
+            if at:
+                self._sink(data[:at])
+            return data[at + len(self._mark) :]
+        keep = self._prefix_at_end(data)
+        if len(data) > keep:
+            self._sink(data[: len(data) - keep])
+        self._held = data[len(data) - keep :]
+        return b""
+
+    def _prefix_at_end(self, data: bytes) -> int:
+        """How many bytes at the end could be the beginning of the mark."""
+        start = data.rfind(b"\0", max(0, len(data) - len(self._mark) + 1))
+        while start >= 0:
+            if self._mark.startswith(data[start:]):
+                return len(data) - start
+            start = data.rfind(b"\0", max(0, len(data) - len(self._mark) + 1), start)
+        return 0
+
+    def end(self) -> None:
+        """The stream has ended without a trailer: what was held back belongs to the script."""
+        if not self._found and self._held:
+            self._sink(self._held)
+            self._held = b""
+
+
 class Sinks:
     """The step's two sinks, guarded: the first failed write is kept, and what follows is dropped."""
 
-    def __init__(self, stdout: Sink, stderr: Sink, failed: Callable[[], None]) -> None:
+    def __init__(self, nonce: str, stdout: Sink, stderr: Sink, failed: Callable[[], None]) -> None:
         self.error = ""
         self._failed = failed
-        self.demultiplexer = Demultiplexer(self._guard(stdout), self._guard(stderr))
+        self.trailers = Trailer(nonce, self._guard(stdout)), Trailer(nonce, self._guard(stderr))
+        self.demultiplexer = Demultiplexer(self.trailers[0].feed, self.trailers[1].feed)
+
+    @property
+    def arrived(self) -> bool:
+        """Whether both streams have come to their trailers: then every byte of the script is here."""
+        return all(trailer.body is not None for trailer in self.trailers)
+
+    def end(self) -> None:
+        for trailer in self.trailers:
+            trailer.end()
 
     def _guard(self, sink: Sink) -> Sink:
         def write(data: bytes) -> None:

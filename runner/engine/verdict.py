@@ -84,6 +84,8 @@ def _reported(evidence: Evidence, state: Mapping[str, Any], report: Mapping[str,
         kind, words = report["error"]
         if kind == "mount":
             return _infrastructure(f"the step's data could not be mounted: {words}")
+        if kind == "agent":
+            return _infrastructure(f"the script could not be started or watched: {words}")
         return Judgement(Verdict.EXIT, EXIT_NOT_FOUND, None, f"exit 127: {words}")
     number = report.get("signal")
     code = 128 + number if number else int(report["exit"])

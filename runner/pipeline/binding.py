@@ -19,7 +19,7 @@ from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import RunDirectory
 from runner.pipeline.store import Reused
 from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, HostData, InputMount, StepData
-from runner.spec.script import third_party_imports
+from runner.spec.script import early_imports
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +149,10 @@ def _host_path(target: str | None, mounts: tuple[BoundOutput, ...]) -> Path | No
 
 
 def _preimport(job: ContainerJob) -> tuple[str, ...]:
-    """Third-party modules that the script imports, as far as its text tells; none when it cannot be read."""
+    """Libraries that the script imports first of all, as its text tells; none when it cannot be read."""
     script = _script(job)
     try:
-        return third_party_imports(script) if script is not None else ()
+        return early_imports(script) if script is not None else ()
     except SpecError:
         return ()  # the script itself will say what is wrong with it
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from engine import contract
 from engine.launches import OUTPUT, Workbench
 
 from runner.engine.base import Launch, StartMode, Verdict
+from runner.engine.client import client
 from runner.sagemaker.job import Limits
 
 pytestmark = pytest.mark.docker
@@ -191,7 +193,8 @@ print(os.statvfs("/dev/shm").f_blocks * os.statvfs("/dev/shm").f_frsize)
 """
     limits = Limits(memory=256 << 20, pids=77, shm_size=8 << 20, cpus=0.5)
     ended = bench.script(script, mode=mode, limits=limits)
-    assert ended.stdout.decode().split() == [str(256 << 20), "77", str(8 << 20)]
+    pids = "77" if mode is StartMode.COLD else "78"  # the agent is one more
+    assert ended.stdout.decode().split() == [str(256 << 20), pids, str(8 << 20)]
 
 
 def test_a_program_that_is_not_there(bench: Workbench, mode: StartMode) -> None:
@@ -223,3 +226,28 @@ def factory(bench: Workbench, mode: StartMode) -> Callable[..., Launch]:
 @pytest.mark.parametrize("check", contract.CHECKS, ids=lambda check: check.__name__)
 def test_the_contract_of_every_engine(bench: Workbench, mode: StartMode, check: Callable[..., None]) -> None:
     check(bench.engine, factory(bench, mode))
+
+
+@pytest.mark.parametrize("user", ["nobody", "4321", "4321:99", "games:audio"])
+def test_an_images_user_is_the_same_in_every_mode(engine: Any, tmp_path: Path, python_image: str, user: str) -> None:
+    """Identity, groups and home as Docker makes them; inputs and outputs can be written."""
+    docker = client()
+    tag = f"run-pipeline-test:user-{user.replace(':', '-')}"
+    docker.images.build(fileobj=io.BytesIO(f"FROM {python_image}\nUSER {user}\n".encode()), tag=tag, rm=True)
+    script = f"""
+import os
+print(os.getresuid(), os.getresgid(), os.getgroups(), os.environ.get("HOME"))
+for place in ("{OUTPUT}", "/opt/ml/processing/input/code", "/opt/ml/output"):
+    open(place + "/new", "w").write("x")
+"""
+    try:
+        bench = Workbench(engine, tmp_path, engine.image(tag))
+        seen = set()
+        for mode in dict.fromkeys((StartMode.COLD, StartMode.PLAIN, bench.image.mode)):
+            ended = bench.script(script, mode=mode)
+            assert ended.outcome.verdict is Verdict.PASSED, (mode, ended.stderr)
+            seen.add(ended.stdout)
+        assert len(seen) == 1, seen
+    finally:
+        docker.images.remove(tag, force=True)
+        docker.close()

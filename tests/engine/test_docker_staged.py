@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import io
+import json
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
-from engine.launches import Workbench
+from engine.launches import Ended, Workbench
 
-from runner.engine.base import StartMode, StopReason, Verdict
+from runner.engine.base import Image, StartMode, StopReason, Verdict
+from runner.engine.client import client
+from runner.sagemaker.job import Limits
 
 pytestmark = pytest.mark.docker
 
@@ -98,3 +104,92 @@ def test_a_relative_script_is_found_in_its_working_directory(bench: Workbench) -
     staged = bench.script(script, **options)
     assert staged.outcome.verdict is Verdict.PASSED, staged.stderr
     assert staged.stdout == cold.stdout
+
+
+def same(bench: Workbench, script: str, beside: dict[str, str] | None = None, **options: Any) -> Ended:
+    """Run cold and staged; equal verdicts and streams. Returns the staged one."""
+    ends = {}
+    for mode in (StartMode.COLD, StartMode.STAGED):
+        launch = bench.launch(script, mode=mode, **options)
+        for name, text in (beside or {}).items():
+            path = launch.inputs[0].host / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        ends[mode] = bench.run(launch)
+    cold, staged = ends[StartMode.COLD], ends[StartMode.STAGED]
+    assert (cold.outcome.verdict, cold.outcome.exit_code) == (staged.outcome.verdict, staged.outcome.exit_code)
+    assert (cold.stdout, cold.stderr) == (staged.stdout, staged.stderr)
+    return staged
+
+
+@pytest.mark.parametrize(
+    ("script", "beside", "preimport"),
+    [
+        ("import json\nprint(json.dumps({}))", {"json.py": ""}, ()),
+        ("import json\nprint(json.dumps({}))", {"json.py": ""}, ("sqlite3", "json")),
+        ("import select, sys\nprint(select.__file__)", {"select.py": ""}, ()),
+        ("import http.client\nprint('in')", {"email/__init__.py": "raise RuntimeError('mine')"}, ("http.client",)),
+        ("import logging\nprint(logging.mine)", {"logging.py": "mine = 1"}, ("logging",)),
+    ],
+)
+def test_a_file_beside_the_script_wins(
+    bench: Workbench, script: str, beside: dict[str, str], preimport: tuple[str, ...]
+) -> None:
+    same(bench, script, beside, preimport=preimport)
+
+
+@pytest.fixture(scope="module")
+def odd_modules(engine: Any, python_image: str) -> Iterator[Image]:
+    """An image with a module that is slow to import, and one that writes more than a pipe holds."""
+    loud, slow = "import sys; sys.stdout.write('n' * 200000)", "import time; time.sleep(4)"
+    write = f"""import sysconfig, pathlib
+p = pathlib.Path(sysconfig.get_paths()['purelib'])
+(p / 'loud_import.py').write_text({loud!r})
+(p / 'slow_import.py').write_text({slow!r})"""
+    docker = client()
+    tag = "run-pipeline-test:odd-modules"
+    text = f"FROM {python_image}\nRUN {json.dumps(['python3', '-c', write])}\n"
+    docker.images.build(fileobj=io.BytesIO(text.encode()), tag=tag, rm=True)
+    yield engine.image(tag)
+    docker.images.remove(tag, force=True)
+    docker.close()
+
+
+def test_an_import_that_writes_much_is_begun_again(bench: Workbench, odd_modules: Image) -> None:
+    bench.image = odd_modules
+    ended = bench.script("print('before', flush=True)\nimport loud_import", preimport=("loud_import",))
+    assert (ended.outcome.verdict, ended.stdout) == (Verdict.PASSED, b"before\n" + b"n" * 200000)
+
+
+def test_a_stop_during_an_early_import_lets_nothing_run(bench: Workbench, odd_modules: Image) -> None:
+    bench.image = odd_modules
+    limits = Limits(timeout=1.0, grace=30.0)
+    ended = bench.script("print('ran')", preimport=("slow_import",), limits=limits)
+    assert (ended.outcome.verdict, ended.stdout) == (Verdict.TIMEOUT, b"")
+    assert ended.outcome.seconds < 15
+
+
+def test_values_for_the_loader_reach_the_script_alone(bench: Workbench) -> None:
+    same(bench, "print('runs')", env=(("LD_PRELOAD", "/no/such/library.so"),))
+
+
+def test_the_agent_does_not_count_as_one_of_the_scripts_processes(bench: Workbench) -> None:
+    script = """
+import os
+made = 0
+try:
+    while made < 10:
+        if os.fork() == 0:
+            os.read(os.pipe()[0], 1)
+        made += 1
+except BlockingIOError:
+    pass
+print(made)
+"""
+    assert same(bench, script, limits=Limits(pids=3)).stdout == b"2\n"
+
+
+def test_a_signal_to_process_1_from_within_is_not_a_hand_from_outside(bench: Workbench) -> None:
+    ended = bench.script("import os, time\nos.kill(1, 15)\ntime.sleep(0.2)\nprint('on')")
+    assert (ended.outcome.verdict, ended.stdout) == (Verdict.PASSED, b"on\n")
+    assert "sent SIGTERM to PID 1" in ended.outcome.warnings[0]

@@ -5,7 +5,7 @@ import struct
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runner.engine.streams import Demultiplexer, Sinks
+from runner.engine.streams import Demultiplexer, Sinks, Trailer
 
 frames = st.lists(st.tuples(st.sampled_from([1, 2]), st.binary(max_size=50)), max_size=20)
 
@@ -39,7 +39,39 @@ def test_a_sink_that_fails_is_told_once_and_the_rest_is_dropped() -> None:
         raise OSError(28, "No space left on device")
 
     told: list[str] = []
-    sinks = Sinks(full, full, lambda: told.append("stop"))
+    sinks = Sinks("secret", full, full, lambda: told.append("stop"))
     sinks.demultiplexer.feed(encode([(1, b"a"), (2, b"b")]))
     assert told == ["stop"]
     assert "No space left" in sinks.error
+
+
+NONCE = "0123456789abcdef"
+MARK = b"\0" + NONCE.encode() + b":"
+
+
+@given(
+    st.lists(st.sampled_from([b"text", b"\0", b"\n", MARK[:5], MARK[:-1], b"\0" + MARK[1:9]]), max_size=12),
+    st.integers(min_value=1, max_value=40),
+    st.booleans(),
+)
+def test_a_trailer_comes_off_and_every_byte_before_it_stays(parts: list[bytes], cut: int, there: bool) -> None:
+    passed = bytearray()
+    trailer = Trailer(NONCE, passed.extend)
+    text = b"".join(parts)
+    raw = text + (MARK + b'{"exit": 0}\n' if there else b"")
+    for start in range(0, len(raw), cut):
+        trailer.feed(raw[start : start + cut])
+    trailer.end()
+    assert bytes(passed) == text
+    assert trailer.body == (b'{"exit": 0}' if there else None)
+
+
+def test_output_is_passed_on_at_once_unless_it_could_be_the_mark() -> None:
+    passed = bytearray()
+    trailer = Trailer(NONCE, passed.extend)
+    trailer.feed(b"ready\n")
+    assert bytes(passed) == b"ready\n"
+    trailer.feed(b"x" + MARK[:4])
+    assert bytes(passed) == b"ready\nx"
+    trailer.feed(b"no")
+    assert bytes(passed) == b"ready\nx" + MARK[:4] + b"no"

@@ -62,3 +62,18 @@ def test_a_closed_pipe_does_not_leave_containers(workspace: Workspace, engine: A
     run = next(path.name for path in (workspace.root / "runs").glob("2*"))
     assert engine.leftovers(run) == []
     assert "Traceback" not in (process.stderr.read() if process.stderr else "")
+
+
+@pytest.mark.parametrize("size", [1_310_000, 1_350_000, 1_400_000])
+def test_a_suspended_runner_loses_no_byte(workspace: Workspace, size: int) -> None:
+    """The engine closes the streams of an ended container soon, whether its client has read them or not."""
+    script = f"import os, time\nprint('up', flush=True)\ntime.sleep(1)\nos.write(1, b'x' * {size})"
+    workspace.pipeline({"writes": (script, {})})
+    process = workspace.start("run", "pipeline.yaml")
+    log = workspace.wait_for("runs/2*/steps/writes/stdout")
+    os.kill(process.pid, signal.SIGSTOP)
+    time.sleep(5)
+    os.kill(process.pid, signal.SIGCONT)
+    out, err = process.communicate(timeout=60)
+    assert process.returncode == 0, out + err
+    assert log.stat().st_size == size + 3
