@@ -37,7 +37,10 @@ class StepResult:
     signal: str | None = None
     started_at: str | None = None
     finished_at: str | None = None
+    """Both UTC, ISO 8601 with milliseconds. After a start it is `started_at` plus `seconds`: the runner's clock."""
     seconds: float = 0.0
+    """Seconds from go to exit as the runner saw it, to the millisecond: without preparation before and removal after,
+    with what Docker takes to start a container that was not staged, and to hand over the last output."""
     image: str = ""
     image_id: str = ""
     container_id: str = ""

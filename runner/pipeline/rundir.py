@@ -6,7 +6,7 @@ import contextlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +24,24 @@ _REMEDY = "choose a writable directory with --runs-dir"
 
 def now() -> str:
     """UTC, ISO 8601 with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return stamp(datetime.now(UTC))
+
+
+def stamp(time: datetime) -> str:
+    """A time with a zone as UTC, ISO 8601 with milliseconds."""
+    millisecond = round(time.microsecond / 1000) * 1000
+    rounded = time.replace(microsecond=0) + timedelta(microseconds=millisecond)
+    return rounded.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def moment(text: str) -> datetime | None:
+    """The time of an ISO 8601 stamp, with a zone (UTC where it names none), of any number of digits as engines write
+    them (nanoseconds are cut to microseconds); None for what is none."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return time if time.tzinfo is not None else time.replace(tzinfo=UTC)
 
 
 def owner() -> dict[str, str]:

@@ -10,7 +10,9 @@ import dataclasses
 import errno
 import os
 import stat
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 from runner.data.files import foreign, os_fault, write_json
 from runner.data.manifest import Manifest
@@ -22,6 +24,7 @@ from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.outbox import Log
 from runner.pipeline.records import SCHEMA, plain
+from runner.pipeline.rundir import moment, stamp
 from runner.sagemaker import ExitMessage, exit_message, failure_reason
 
 _NO_MESSAGE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
@@ -38,9 +41,7 @@ def settle(engine: Engine, bound: Bound, outcome: Outcome, base: StepResult, log
         reason=outcome.reason,
         exit_code=outcome.exit_code,
         signal=outcome.signal,
-        started_at=outcome.started_at,
-        finished_at=outcome.finished_at,
-        seconds=outcome.seconds,
+        **_times(outcome),
         warnings=(*base.warnings, *outcome.warnings),
     )
     fault = next((os_fault(log.fault, log.path, "cannot write the log") for log in logs if log.fault), None)
@@ -53,6 +54,20 @@ def settle(engine: Engine, bound: Bound, outcome: Outcome, base: StepResult, log
         return write_result(bound.layout, infrastructure(result, str(fault)))
     except EnvironmentFault as error:
         return write_result(bound.layout, infrastructure(result, str(error)))
+
+
+def _times(outcome: Outcome) -> dict[str, Any]:
+    """`started_at`, `finished_at` and `seconds` on one clock, the runner's, in milliseconds.
+
+    The engine's own stamp of the end has other digits, and on another machine another clock: by it a step could end
+    before it began. It counts only where the start is unknown.
+    """
+    length = round(outcome.seconds, 3)
+    if outcome.started_at is not None and (start := moment(outcome.started_at)) is not None:
+        return {"started_at": stamp(start), "finished_at": stamp(start + timedelta(seconds=length)), "seconds": length}
+    end = moment(outcome.finished_at) if outcome.finished_at is not None else None
+    finished = stamp(end) if end is not None else outcome.finished_at
+    return {"started_at": outcome.started_at, "finished_at": finished, "seconds": length}
 
 
 def infrastructure(result: StepResult, reason: str) -> StepResult:
