@@ -15,7 +15,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
-from runner.spec import fold
+from runner.spec import fold, units
 from runner.spec.document import absolute
 from runner.spec.fold import Misfit
 from runner.spec.scalar import described
@@ -49,9 +49,16 @@ Command = Annotated[Words, _before(fold.command, Annotated[list[_Scalar], Field(
 Arguments = Annotated[
     Words | None, _before(fold.arguments, list[_Scalar] | dict[str, _Scalar | list[_Scalar] | None] | None)
 ]
-Seconds = int | float | str
-Bytes = int | str
-Timeout = Annotated[float, _before(fold.timeout, Seconds)]
+_DURATION = r"\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*[sSmMhHdD]?\s*"
+_SIZE = r"(?=.*[1-9])\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*([bB]|[kKmMgGtT]([iI]?[bB])?)?\s*"
+Timeout = Annotated[
+    float, _before(fold.timeout, Annotated[float, Field(gt=0)] | Annotated[str, _pattern(f"(?=.*[1-9]){_DURATION}")])
+]
+Grace = Annotated[float, _before(fold.duration, Annotated[float, Field(ge=0)] | Annotated[str, _pattern(_DURATION)])]
+Memory = Annotated[
+    str | int, _before(fold.memory, Annotated[int, Field(ge=units.MIN_MEMORY)] | Annotated[str, _pattern(_SIZE)])
+]
+Size = Annotated[str | int, _before(fold.size, Annotated[int, Field(gt=0)] | Annotated[str, _pattern(_SIZE)])]
 
 
 class StepType(StrEnum):
@@ -79,7 +86,9 @@ class InputSpec(Strict):
     """An input: exactly one of `source` (a host path) and `from` (`step.output`)."""
 
     source: Filled | None = None
+    """Host file or directory, relative to the pipeline file."""
     from_: Filled | None = Field(default=None, alias="from")
+    """`step.output`: what another step wrote; that step runs before this one."""
     path: ContainerPath | None = None
     """Container directory; default `/opt/ml/processing/input/<name>`, or the channel's directory in training."""
 
@@ -101,9 +110,12 @@ class InputSpec(Strict):
 
 
 class OutputSpec(Strict):
+    """An output: a directory that must hold files when the step has ended."""
+
     path: ContainerPath | None = None
     """Container directory; default `/opt/ml/processing/output/<name>`."""
     allow_empty: Annotated[bool, _before(fold.flag, bool)] = False
+    """`true`: the step also passes when it writes nothing here."""
 
     @model_validator(mode="before")
     @classmethod
@@ -121,34 +133,52 @@ Outputs = Annotated[dict[PortName, OutputSpec], _before(fold.outputs, dict[PortN
 
 
 class Resources(Strict):
+    """Limits of a step's container; `cpus` and `memory` are also what the scheduler counts with."""
+
     cpus: Annotated[float, _before(fold.positive, Annotated[float, Field(gt=0)])] | None = None
-    memory: Annotated[str | int, _before(fold.memory, Bytes)] | None = None
-    """Bytes, or with a suffix as Docker writes it: `512m`, `2g`."""
+    """CPUs that the step may use, as `1.5`."""
+    memory: Memory | None = None
+    """Bytes, or with a suffix as Docker writes it: `512m`, `2g`; at least `6m`. A step that needs more is killed."""
     # `units.size` gives bytes.
-    shm_size: Annotated[str | int, _before(fold.size, Bytes)] | None = None
+    shm_size: Size | None = None
+    """Size of /dev/shm: bytes, or with a suffix as `512m`, `2g`."""
     pids: Annotated[int, _before(fold.count, Annotated[int, Field(gt=0)])] | None = None
+    """Processes and threads that the step may have at a time."""
 
 
 class StepSpec(Strict):
+    """One step: a script (or a command) in a container, with its inputs and outputs."""
+
     type: StepType = StepType.PROCESSING
+    """`processing` (the default), or `training`: channels, hyperparameters and /opt/ml/model."""
     script: Filled | None = None
     """Host path of the Python file, relative to the pipeline file (or to `source_dir` when that is set)."""
     source_dir: Filled | None = None
+    """Host directory that goes into the container as a whole; `script` lies in it."""
     image: Filled | None = None
+    """Image of this step, instead of the pipeline's."""
     entrypoint: Command | None = None
+    """The command as a list of words, as `[python3, main.py]`; it hides the image's own."""
     args: Arguments = None
-    """A mapping in the file becomes `--key value ...`; a list is verbatim."""
+    """Arguments of a processing step: a mapping becomes `--key value ...`, a list is passed verbatim."""
     env: dict[EnvKey, Verbatim] = {}
+    """Environment variables, as text exactly as written: `0.10` stays `0.10`."""
     inputs: dict[PortName, InputSpec] = {}
+    """Name -> host path, or `{from: step.output}`. In a training step the names are the channels."""
     outputs: Outputs = {}
-    """A training step has `model` and `output` by itself; here only their `allow_empty` can be set."""
+    """Names, or name -> container directory. A training step has `model` and `output`: only `allow_empty` can be set."""
     hyperparameters: dict[Filled, Hyperparameter] = {}
+    """Of a training step: name -> value, as text exactly as written; lists and mappings become JSON."""
     depends_on: Annotated[tuple[str, ...], _before(fold.names, str | list[str])] = ()
+    """Steps that must have passed before this one starts, where no data says so."""
     resources: Resources = Resources()
+    """Limits of the step's container."""
     timeout: Timeout | None = None
-    """Seconds; the file may say `90s`, `5m`, `1h`."""
-    stop_grace: Annotated[float, _before(fold.duration, Seconds)] = 120.0
+    """Seconds, or `90s`, `5m`, `1h`: then the step is stopped and has failed. Without it there is no limit."""
+    stop_grace: Grace = 120.0
+    """Seconds (or `90s`, `5m`) between SIGTERM and SIGKILL at a time-out; an interrupted run waits 1 second."""
     network: Network = Network.NONE
+    """`none` (the default): the step reaches nothing outside its container; `bridge`: Docker's usual network."""
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -158,12 +188,15 @@ class StepSpec(Strict):
 
 class PipelineSpec(Strict):
     name: Title
+    """Name of the pipeline for people; the file's name without its ending where it is left out."""
     image: Filled | None = None
+    """Image of every step that names none: one of `run-pipeline images list`, a local tag, or a key of `images`."""
     images: dict[Filled, Filled] = {}
     """Image URI as SageMaker names it -> local image that stands for it."""
     env: dict[EnvKey, Verbatim] = {}
     """For every step; a step's own `env` wins."""
     steps: Annotated[dict[StepName, StepSpec], Field(min_length=1)]
+    """Name -> step. What an input takes `from`, and `depends_on`, give the order."""
 
 
 class Pipeline(BaseModel):

@@ -22,7 +22,8 @@ def json_schema() -> Schema:
     definitions["InputSpec"] = _or_text(definitions["InputSpec"] | one_origin)
     definitions["OutputSpec"] = _or_text(definitions["OutputSpec"], _NULL)
     schema["required"] = ["steps"]  # the name defaults to the file's
-    schema["properties"]["steps"] = schema["properties"]["steps"]["anyOf"][0]
+    steps = schema["properties"]["steps"]
+    schema["properties"]["steps"] = steps["anyOf"][0] | {"description": steps["description"]}
     _close(schema)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ TYPES: dict[str, Any] = {
 }
 KNOWN = {"$schema", "$defs", "$ref", "title", "description", "type", "anyOf", "oneOf", "enum", "pattern", "required"}
 KNOWN |= {"properties", "patternProperties", "additionalProperties", "items", "minItems", "minLength", "minProperties"}
-KNOWN |= {"exclusiveMinimum", "const"}
+KNOWN |= {"exclusiveMinimum", "minimum", "const"}
 
 
 def fits(value: Any, schema: Any, root: Any) -> bool:
@@ -44,8 +45,9 @@ def fits(value: Any, schema: Any, root: Any) -> bool:
         return False
     if isinstance(value, str):
         return len(value) >= schema.get("minLength", 0) and bool(re.search(schema.get("pattern", ""), value))
-    if isinstance(value, int | float) and "exclusiveMinimum" in schema:
-        return value > schema["exclusiveMinimum"]
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        above = "exclusiveMinimum" not in schema or value > schema["exclusiveMinimum"]
+        return above and ("minimum" not in schema or value >= schema["minimum"])
     if isinstance(value, list):
         return len(value) >= schema.get("minItems", 0) and all(
             fits(item, schema.get("items", True), root) for item in value
@@ -91,7 +93,11 @@ STEP = "steps: {s: {script: a.py, %s}}"
         "depends_on: [p, q]",
         "timeout: 90",
         "timeout: 5m",
+        "timeout: 1.5 H, stop_grace: 0",
+        "timeout: .5, stop_grace: 0s",
         "resources: {memory: 512m, cpus: 1.5, shm_size: 64}",
+        "resources: {memory: 1.5GiB, shm_size: 64 kb}",
+        "resources: {memory: 6291456, shm_size: '64'}",
         "env: , inputs: , outputs: , args: , resources: , timeout: ",
         "entrypoint: [python3, 8000], network: bridge, type: training",
     ],
@@ -116,6 +122,20 @@ def test_every_form_fits(part: str) -> None:
         "env: {A: [1]}",
         "network: host",
         "resources: {cpus: 0}",
+        "resources: {memory: lots}",
+        "resources: {memory: 6291455}",
+        "resources: {memory: -1m}",
+        "resources: {shm_size: 0}",
+        "resources: {shm_size: 0g}",
+        "resources: {shm_size: 2 gigs}",
+        "timeout: soon",
+        "timeout: 0",
+        "timeout: 0s",
+        "timeout: -5",
+        "timeout: 5 minutes",
+        "timeout: true",
+        "stop_grace: later",
+        "stop_grace: -1",
         "image: 3.12",
         "scrpt: x",
     ],
@@ -140,3 +160,21 @@ def test_editors_have_something_to_say() -> None:
     step = json_schema()["$defs"]["StepSpec"]["properties"]
     assert "relative to the pipeline file" in step["script"]["description"]
     assert "90s" in step["timeout"]["description"]
+    assert "an interrupted run waits 1 second" in step["stop_grace"]["description"]
+
+
+def test_every_key_has_a_description_of_one_line() -> None:
+    schema = json_schema()
+    models = [schema, *schema["$defs"].values()]
+    models += [one for model in models for one in model.get("anyOf", ()) if "properties" in one]
+    found = [(key, about) for model in models for key, about in model.get("properties", {}).items()]
+    assert len(found) == 5 + 15 + 4 + 3 + 2
+    for key, about in found:
+        assert about.get("description"), key
+        assert "\n" not in about["description"], key
+
+
+@pytest.mark.parametrize("part", ["timeout: soon", "timeout: 0s", "resources: {memory: -1m}", "stop_grace: -1"])
+def test_the_loader_refuses_what_the_schema_refuses(refuse: Callable[..., list[str]], part: str) -> None:
+    assert refuse(f"image: python\nsteps: {{s: {{script: a.py, {part}}}}}\n")
+    assert not accepts(STEP % part)
