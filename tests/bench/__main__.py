@@ -12,7 +12,12 @@ import os
 import platform
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bench.figures import Figure
 
 
 def main() -> int:
@@ -28,7 +33,7 @@ def main() -> int:
 def measure(chosen: argparse.Namespace) -> int:
     from bench import chain, cleanup, memory, planning, startup
     from bench.bench import Bench, Effort
-    from bench.figures import Figure, table
+    from bench.figures import table
 
     measurements = (startup.answers, *chain.MEASUREMENTS, memory.output, planning.dag, cleanup.killed)
     figures: list[Figure] = []
@@ -45,9 +50,7 @@ def measure(chosen: argparse.Namespace) -> int:
         except Exception as error:
             failures.append(f"{name}: {type(error).__name__}: {error}")
     print(table(figures))
-    missed = sum(figure.met is False for figure in figures)
-    took = time.perf_counter() - began
-    print(f"\n{missed or 'no'} promise{'' if missed == 1 else 's'} not met; measured in {took:.0f} s on {machine()}")
+    print(f"\n{summary(figures, failures)}; took {time.perf_counter() - began:.0f} s on {machine()}")
     for failure in failures:
         print(f"could not be measured: {failure}", file=sys.stderr)
     if chosen.json:
@@ -60,6 +63,12 @@ def measure(chosen: argparse.Namespace) -> int:
         }
         chosen.json.write_text(json.dumps(document, indent=2) + "\n")
     return 1 if failures else 0
+
+
+def summary(figures: Sequence[Figure], failures: Sequence[str]) -> str:
+    met, missed = (sum(figure.met is wanted for figure in figures) for wanted in (True, False))
+    told = f"{met} met, {missed} not met"
+    return f"{told}, {len(failures)} could not be measured" if failures else told
 
 
 def machine() -> str:

@@ -125,7 +125,7 @@ def trivial(bench: Bench) -> list[Figure]:
 def other_modes(bench: Bench) -> list[Figure]:
     """The same steps without staging, and without the agent."""
     chain = Chain(bench, bench.place("modes"), "python", TRIVIAL)
-    steps, rounds = bench.effort(8, 4), bench.effort(3, 1)
+    steps, rounds = bench.effort(7, 4), bench.effort(3, 1)
     figures = []
     bench.seconds(chain.pipeline(1))
     best = bench.probed_modes()
@@ -141,7 +141,7 @@ def other_modes(bench: Bench) -> list[Figure]:
 def pandas(bench: Bench) -> list[Figure]:
     """Steps that import pandas, which a staged start does ahead of time."""
     chain = Chain(bench, bench.place("pandas"), "sklearn", PANDAS)
-    steps, rounds = bench.effort(8, 4), bench.effort(4, 1)
+    steps, rounds = bench.effort(7, 4), bench.effort(3, 1)
     times = chain.measure(steps, rounds)
     return [_figure("cost of a step that imports pandas", times, steps, 1.0, "< 1.0x docker run", strict=True)]
 

@@ -48,6 +48,7 @@ def test_only_a_failed_measurement_fails(
     document = json.loads(file.read_text())
     if code:
         assert "no image" in told.err
+        assert "0 not met, 1 could not be measured" in told.out
         assert document["failures"]
     else:
         assert "NOT MET" in told.out
