@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import gzip
 import tarfile
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from runner.data.manifest import Manifest
+from runner.data.reading import Reading, never
 
 
-def pack(root: Path, manifest: Manifest, target: Path) -> None:
+def pack(root: Path, manifest: Manifest, target: Path, stopped: Callable[[], bool] = never) -> None:
     """Write the manifest's files below `root` to the new file `target`. Streams: memory does not grow with the data.
 
-    Raises OSError, FileExistsError among them.
+    Raises OSError, FileExistsError among them, and Stopped.
     """
     with (
         target.open("xb") as raw,
@@ -26,9 +28,10 @@ def pack(root: Path, manifest: Manifest, target: Path) -> None:
         ) as archive,
     ):
         made: set[str] = set()
+        reading = Reading(stopped)
         for entry in manifest.entries:
             _add_parents(archive, entry.path, made)
-            _add_file(archive, root / entry.path, entry.path)
+            _add_file(archive, root / entry.path, entry.path, reading)
             archive.members = []  # type: ignore[attr-defined]  # tarfile remembers every entry otherwise
 
 
@@ -41,12 +44,13 @@ def _add_parents(archive: tarfile.TarFile, path: str, made: set[str]) -> None:
             archive.addfile(member)
 
 
-def _add_file(archive: tarfile.TarFile, source: Path, path: str) -> None:
+def _add_file(archive: tarfile.TarFile, source: Path, path: str, reading: Reading) -> None:
     with source.open("rb") as stream:
         status = source.stat()
         member = _member(path, 0o755 if status.st_mode & 0o100 else 0o644)
         member.size = status.st_size
-        archive.addfile(member, stream)
+        reading.count()
+        archive.addfile(member, reading.guard(stream))
 
 
 def _member(path: str, mode: int) -> tarfile.TarInfo:

@@ -10,16 +10,24 @@ import shutil
 import stat
 from pathlib import Path
 
+from runner.engine import trees
 from runner.errors import WorkspaceError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _TEMPORARY = ".part"
+_LINE = 160
 
 
 def printable(name: str | os.PathLike[str]) -> str:
     """A file name on one line: control characters, backslashes and bytes that are not UTF-8 appear as escapes."""
     text = os.fspath(name).encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def shortened(name: str | os.PathLike[str]) -> str:
+    """`printable`, with the middle left out of what is longer than a line."""
+    text = printable(name)
+    return text if len(text) <= _LINE else f"{text[: _LINE - 40]}...{text[-37:]}"
 
 
 def os_fault(error: OSError, path: Path, doing: str) -> WorkspaceError:
@@ -33,7 +41,7 @@ def os_fault(error: OSError, path: Path, doing: str) -> WorkspaceError:
             f"no space left in {printable(named.parent)} ({doing})",
             remedy="free some space there, or choose another place for the run directories",
         )
-    return WorkspaceError(f"{doing}: {printable(named)}: {error.strerror or error}")
+    return WorkspaceError(f"{doing}: {shortened(named)}: {error.strerror or error}")
 
 
 def fsync_directory(path: Path) -> None:
@@ -74,14 +82,17 @@ def json_bytes(document: object) -> bytes:
     return (json.dumps(document, indent=2, ensure_ascii=False) + "\n").encode("utf-8", "backslashreplace")
 
 
-def copy_file(source: Path, target: Path) -> None:
-    """Copy bytes and mode; shares blocks where the file system can (reflink). The copy is readable by everyone, since
-    the image's USER must read it."""
+def copy_file(source: Path, target: Path, mode: int | None = None) -> None:
+    """Copy bytes and mode, or give it another; shares blocks where the file system can (reflink).
+
+    A copied mode is made readable by everyone, since the image's USER must read it.
+    """
     with source.open("rb") as reader, target.open("xb") as writer:
         if not _reflink(reader.fileno(), writer.fileno()):
             shutil.copyfileobj(reader, writer, 1 << 20)
-        mode = stat.S_IMODE(os.fstat(reader.fileno()).st_mode)
-        os.fchmod(writer.fileno(), (mode | 0o644) & 0o777)
+        if mode is None:
+            mode = (stat.S_IMODE(os.fstat(reader.fileno()).st_mode) | 0o644) & 0o777
+        os.fchmod(writer.fileno(), mode)
 
 
 def _reflink(source: int, target: int) -> bool:
@@ -98,34 +109,30 @@ def _reflink(source: int, target: int) -> bool:
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a tree of our own, also when a script took write permission from its directories. Absent is fine.
+    """Remove a tree of our own of any depth, also when a script took permissions from its directories. Absent is fine.
 
     Raises OSError for what cannot be removed.
     """
-    try:
-        shutil.rmtree(path)
-    except FileNotFoundError:
-        return
-    except PermissionError:
-        for folder, _, _ in os.walk(path):
-            Path(folder).chmod(0o700)
-        shutil.rmtree(path)
+    if os.path.lexists(path):
+        trees.remove(path)
 
 
 def foreign(root: Path) -> bool:
-    """Whether anything below belongs to another user than the one who runs this (never so for root, who may all)."""
+    """Whether anything below belongs to another user than the one who runs this (never so for root, who may all).
+
+    A directory of this user's that a script shut is opened; one that stays shut counts as another's.
+    """
     user = os.geteuid()
     if user == 0:
         return False
-    pending = [root]
-    while pending:
-        folder = pending.pop()
-        if folder.lstat().st_uid != user:
-            return True
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(Path(entry.path))
-                elif entry.stat(follow_symlinks=False).st_uid != user:
-                    return True
-    return False
+    try:
+        return any(_has_foreign(folder, user) for folder in trees.walk(root, open_up=True))
+    except PermissionError:
+        return True
+
+
+def _has_foreign(folder: trees.Folder, user: int) -> bool:
+    if folder.leaving:
+        return False
+    owners = (entry.stat(follow_symlinks=False).st_uid for entry in folder.entries)
+    return os.fstat(folder.descriptor).st_uid != user or any(owner != user for owner in owners)

@@ -13,12 +13,14 @@ import base64
 import hashlib
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from runner.data.files import printable
+from runner.data.files import shortened
+from runner.data.reading import KEY_LIMIT, Reading, check_fit, never
+from runner.engine.trees import walk
 
 _SHOWN = 5
 _KINDS: tuple[tuple[Callable[[int], bool], str], ...] = (
@@ -86,7 +88,7 @@ class Manifest:
         """One sentence that names what is not published; None when there is nothing of the kind."""
         if not self.skipped:
             return None
-        shown = [f"{printable(s.path)} ({s.kind})" for s in self.skipped[:_SHOWN]]
+        shown = [f"{shortened(s.path)} ({s.kind})" for s in self.skipped[:_SHOWN]]
         more = len(self.skipped) - len(shown)
         tail = f" and {more} more" if more else ""
         return f"output '{output}': not published, as S3 holds files only: {', '.join(shown)}{tail}"
@@ -109,24 +111,35 @@ def _skipped_json(item: Skipped) -> dict[str, object]:
     return {**named(item.path), "kind": item.kind, **target}
 
 
-def scan(root: Path) -> Manifest:
+def scan(root: Path, stopped: Callable[[], bool] = never, longest: int = KEY_LIMIT) -> Manifest:
     """Describe the tree below a directory. Memory grows with the number of files, never with their size.
 
-    A file or directory of ours that its owner may not read is made readable to the owner first. Raises OSError.
+    A file or directory of ours that its owner may not read is made readable to the owner first. `longest` is the limit
+    of a file's relative path, in bytes. Raises OSError, Unfit for what can be no output, and Stopped.
     """
     found: list[Entry] = []
     skipped: list[Skipped] = []
-    for item in _walk(root, ""):
-        if isinstance(item, Skipped):
-            skipped.append(item)
-        else:
-            found.append(_entry(root, item))
+    reading = Reading(stopped)
+    for folder in walk(root, open_up=True):
+        if folder.leaving:
+            continue
+        reading.count()
+        inside = f"{folder.path}/" if folder.entries and folder.names else ""
+        if not folder.entries and not folder.folders and folder.names:
+            skipped.append(Skipped(folder.path, "empty directory"))
+        for entry in folder.entries:
+            if entry.is_file(follow_symlinks=False):
+                found.append(_entry(folder.descriptor, entry.name, inside + entry.name, reading, longest))
+            else:
+                skipped.append(_special(folder.descriptor, entry, inside + entry.name))
     return Manifest(_sorted(found), _sorted(skipped))
 
 
-def file_manifest(path: Path) -> Manifest:
-    """The manifest of a directory that holds this one file."""
-    return Manifest((_entry(path.parent, path.name),), ())
+def file_manifest(path: Path, stopped: Callable[[], bool] = never) -> Manifest:
+    """The manifest of a directory that holds this one file. Raises OSError, Stopped."""
+    with path.open("rb") as stream:
+        digest, size = Reading(stopped).sha256(stream)
+    return Manifest((Entry(path.name, size, digest),), ())
 
 
 def sha256(path: Path) -> str:
@@ -139,43 +152,19 @@ def _sorted(items: Iterable[_Item]) -> tuple[_Item, ...]:
     return tuple(sorted(items, key=lambda item: os.fsencode(item.path)))
 
 
-def _entry(root: Path, relative: str) -> Entry:
-    path = root / relative
-    status = path.lstat()
+def _entry(folder: int, name: str, relative: str, reading: Reading, longest: int) -> Entry:
+    status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    check_fit(relative, status, longest)
     if not status.st_mode & stat.S_IRUSR and status.st_uid == os.geteuid():
-        path.chmod(stat.S_IMODE(status.st_mode) | stat.S_IRUSR)
-    return Entry(relative, status.st_size, sha256(path))
+        os.chmod(name, stat.S_IMODE(status.st_mode) | stat.S_IRUSR, dir_fd=folder)
+    descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder)
+    with open(descriptor, "rb", buffering=0) as stream:  # noqa: PTH123  # pathlib opens no descriptor
+        digest, size = reading.sha256(stream)
+    return Entry(relative, size, digest)
 
 
-def _walk(root: Path, relative: str) -> Iterator[str | Skipped]:
-    """Relative paths of regular files, and what is skipped. Iterative: a deep tree must not exhaust the stack."""
-    pending = [relative]
-    while pending:
-        folder = pending.pop()
-        path = root / folder
-        _open_up(path)
-        with os.scandir(path) as entries:
-            children = list(entries)
-        if not children and folder:
-            yield Skipped(folder, "empty directory")
-        for child in children:
-            below = f"{folder}/{child.name}" if folder else child.name
-            if child.is_dir(follow_symlinks=False):
-                pending.append(below)
-            elif child.is_file(follow_symlinks=False):
-                yield below
-            else:
-                yield _special(child, below)
-
-
-def _special(child: os.DirEntry[str], relative: str) -> Skipped:
+def _special(folder: int, child: os.DirEntry[str], relative: str) -> Skipped:
     mode = child.stat(follow_symlinks=False).st_mode
     kind = next((name for test, name in _KINDS if test(mode)), "special file")
-    return Skipped(relative, kind, str(Path(child.path).readlink()) if kind == "symlink" else None)
-
-
-def _open_up(folder: Path) -> None:
-    status = folder.lstat()
-    mode = stat.S_IMODE(status.st_mode)
-    if mode & stat.S_IRWXU != stat.S_IRWXU and status.st_uid == os.geteuid():
-        folder.chmod(mode | stat.S_IRWXU)
+    target = os.readlink(child.name, dir_fd=folder) if kind == "symlink" else None
+    return Skipped(relative, kind, target)

@@ -19,20 +19,14 @@ LEFT_OUT = frozenset({"__pycache__", ".git"})
 def single_file(source: Path, directory: Path) -> Path:
     """Put a file of the user's alone, under its own name, into a new directory; returns the new path.
 
-    A hard link where that is possible and the file is the user's own (what gives files in the run directory to the
-    user must never change the owner of somebody else's file), else a copy. Raises WorkspaceError for anything but a
-    regular file, OSError.
+    Always a copy, never a hard link: what the user changes later must reach neither a step that runs nor the run's
+    record. Its mode is 0644, as that of every file that comes from S3. Raises WorkspaceError for anything but a regular
+    file, OSError.
     """
     real = _regular(source)
     directory.mkdir(parents=True)
     target = directory / source.name
-    if real.stat().st_uid == os.geteuid():
-        try:
-            target.hardlink_to(real)
-            return target
-        except OSError:
-            target.unlink(missing_ok=True)  # another file system, or one without hard links: copy
-    copy_file(real, target)
+    copy_file(real, target, 0o644)
     return target
 
 

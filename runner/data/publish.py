@@ -2,10 +2,11 @@
 
 1. Nothing of a step that failed is published; its files stay in `attempt/` for the person who debugs.
 2. `outputs/` appears by one rename, complete, or not at all. Until then every file is where the script left it.
-3. `outputs.json` exists if `outputs/` does. After a publication nothing here touches the files again; their modes are
-   the script's own.
+3. `outputs.json` exists if `outputs/` does. After a publication nothing here touches the files again.
 4. Only regular files are published, as S3 holds nothing else: symlinks, FIFOs, sockets, devices and empty directories
    are taken out, and named in `outputs.json` and in a warning.
+5. S3 keeps no modes either: files become 0644 and directories 0755, so that a consumer finds what it would find on
+   SageMaker, whatever its USER, and cannot live on a producer's `chmod +x`.
 
 The manifest and the names are made durable with fsync. The data files are left to the kernel: a power cut may lose
 them, and then the manifest's digests tell.
@@ -13,18 +14,23 @@ them, and then the manifest's digests tell.
 
 from __future__ import annotations
 
+import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.data import archive
 from runner.data.files import fsync_directory, remove_tree, write_json
 from runner.data.manifest import Manifest, file_manifest, scan
+from runner.data.reading import KEY_LIMIT, PACK_LIMIT, Unfit, never
 from runner.engine.base import BoundOutput, Verdict
+from runner.engine.trees import Folder, walk
 from runner.sagemaker.job import OutputMount
 
 SCHEMA = 1
+_FILE, _FOLDER = 0o644, 0o755
+_NOT_EMPTY = {errno.ENOTEMPTY, errno.EEXIST}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +44,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """`verdict` is passed or missing-output; `reason` names the outputs that are at fault, else is empty."""
+    """`verdict` is passed, missing-output or invalid-output; `reason` names the outputs at fault, else is empty."""
 
     verdict: Verdict
     reason: str
@@ -46,21 +52,32 @@ class Judgement:
     warnings: tuple[str, ...]
 
 
-def judge(mounts: Sequence[OutputMount], bound: Sequence[BoundOutput]) -> Judgement:
-    """Look at the outputs of a container that ended with 0. Raises OSError when one cannot be read.
+def judge(
+    mounts: Sequence[OutputMount], bound: Sequence[BoundOutput], stopped: Callable[[], bool] = never
+) -> Judgement:
+    """Look at the outputs of a container that ended with 0. Raises OSError when one cannot be read, and Stopped.
 
     An output without a single regular file counts as missing unless it may be empty.
     """
     places = {output.name: output.host for output in bound}
-    judged = tuple(_look(mount, places[mount.name]) for mount in mounts)
+    looks = [_look(mount, places[mount.name], stopped) for mount in mounts]
+    unfit = [look for look in looks if isinstance(look, str)]
+    if unfit:
+        return Judgement(Verdict.INVALID_OUTPUT, "; ".join(unfit), (), ())
+    judged = tuple(look for look in looks if isinstance(look, Judged))
     warnings = tuple(w for j in judged if (w := j.manifest.warning(j.mount.name)) is not None)
     faults = [_missing(j) for j in judged if not j.manifest.entries and not j.mount.allow_empty]
     verdict = Verdict.MISSING_OUTPUT if faults else Verdict.PASSED
     return Judgement(verdict, "; ".join(faults), judged, warnings)
 
 
-def _look(mount: OutputMount, host: Path) -> Judged:
-    return Judged(mount, host, scan(host) if host.is_dir() else Manifest((), ()))
+def _look(mount: OutputMount, host: Path, stopped: Callable[[], bool]) -> Judged | str:
+    """The output, or why it can be none."""
+    longest = KEY_LIMIT if mount.archive is None else PACK_LIMIT
+    try:
+        return Judged(mount, host, scan(host, stopped, longest) if host.is_dir() else Manifest((), ()))
+    except Unfit as error:
+        return f"output '{mount.name}': {error}"
 
 
 def _missing(judged: Judged) -> str:
@@ -69,21 +86,22 @@ def _missing(judged: Judged) -> str:
     return f"output '{mount.name}' {what}: the script wrote nothing to {mount.target}"
 
 
-def publish(judged: Sequence[Judged], published: Path, record: Path) -> dict[str, Manifest]:
+def publish(
+    judged: Sequence[Judged], published: Path, record: Path, stopped: Callable[[], bool] = never
+) -> dict[str, Manifest]:
     """Publish to the directory `published`, which must not exist, and write the manifests to `record`.
 
-    Returns by output name what consumers will find there. Raises OSError; then nothing is published and every file is
-    back in its place.
+    Returns by output name what consumers will find there. Raises OSError and Stopped; then nothing is published and
+    every file is back in its place.
     """
     draft = published.with_name(f"{published.name}.part")
     moved: list[tuple[Path, Path]] = []
     try:
         draft.mkdir()
-        manifests = {j.mount.name: _place(j, draft / j.mount.name, moved) for j in judged}
+        manifests = {j.mount.name: _place(j, draft / j.mount.name, moved, stopped) for j in judged}
         write_json(record, _document(judged, manifests, published.name))
         for item in judged:
-            if item.mount.archive is None:
-                _take_out(draft / item.mount.name, item.manifest)
+            _make_like_s3(draft / item.mount.name)
         fsync_directory(draft)
         draft.rename(published)
     except BaseException:
@@ -101,7 +119,7 @@ def withdraw(judged: Sequence[Judged], published: Path, record: Path) -> None:
     _undo(moved, draft, record)
 
 
-def _place(judged: Judged, target: Path, moved: list[tuple[Path, Path]]) -> Manifest:
+def _place(judged: Judged, target: Path, moved: list[tuple[Path, Path]], stopped: Callable[[], bool]) -> Manifest:
     if judged.mount.archive is None:
         if judged.host.is_dir():
             judged.host.rename(target)
@@ -111,8 +129,8 @@ def _place(judged: Judged, target: Path, moved: list[tuple[Path, Path]]) -> Mani
         return judged.manifest
     target.mkdir()
     packed = target / judged.mount.archive
-    archive.pack(judged.host, judged.manifest, packed)
-    return file_manifest(packed)
+    archive.pack(judged.host, judged.manifest, packed, stopped)
+    return file_manifest(packed, stopped)
 
 
 def _document(judged: Sequence[Judged], manifests: dict[str, Manifest], folder: str) -> dict[str, object]:
@@ -126,15 +144,27 @@ def _document(judged: Sequence[Judged], manifests: dict[str, Manifest], folder: 
     return {"schema_version": SCHEMA, "outputs": outputs}
 
 
-def _take_out(root: Path, manifest: Manifest) -> None:
-    """Remove what was skipped, and every directory that holds no file because of it."""
-    for item in manifest.skipped:
-        if item.kind != "empty directory":
-            (root / item.path).unlink()
-    for folder, _, _ in os.walk(root, topdown=False):
-        path = Path(folder)
-        if path != root and not any(path.iterdir()):
-            path.rmdir()
+def _make_like_s3(root: Path) -> None:
+    """Leave regular files alone, and the directories that lead to them, with the same modes for all."""
+    for folder in walk(root, open_up=True):
+        if folder.leaving:
+            _drop_empty(folder)
+            continue
+        os.fchmod(folder.descriptor, _FOLDER)
+        for entry in folder.entries:
+            if entry.is_file(follow_symlinks=False):
+                os.chmod(entry.name, _FILE, dir_fd=folder.descriptor)
+            else:
+                os.unlink(entry.name, dir_fd=folder.descriptor)
+
+
+def _drop_empty(folder: Folder) -> None:
+    for name in folder.folders:
+        try:
+            os.rmdir(name, dir_fd=folder.descriptor)
+        except OSError as error:
+            if error.errno not in _NOT_EMPTY:
+                raise
 
 
 def _undo(moved: Sequence[tuple[Path, Path]], draft: Path, record: Path) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
+import contextlib
 import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.engine import labels
+from runner.engine import labels, trees
 from runner.engine.base import Leftover
 
 if TYPE_CHECKING:
@@ -65,7 +65,8 @@ def _scratch(api: APIClient, container: str) -> Path | None:
 
 def remove_tree(path: Path) -> None:
     """Remove a directory of ours; foreign-owned remains are left for `clean`, which says so."""
-    shutil.rmtree(path, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        trees.remove(path)
 
 
 def _remove(api: APIClient, leftover: Leftover) -> None:

@@ -135,7 +135,7 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
             outcome = _run(container, out, err)
     except OSError as error:
         return write_result(layout, infrastructure(base, str(os_fault(error, layout.root, "cannot start the step"))))
-    return settle(shop.engine, bound, outcome, base, (out, err))
+    return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
 
 
 def _run(container: Container, out: Log, err: Log) -> Outcome:

@@ -10,6 +10,7 @@ import dataclasses
 import errno
 import os
 import stat
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 from runner.data.files import foreign, os_fault, write_json
 from runner.data.manifest import Manifest
 from runner.data.publish import Judgement, judge, publish, withdraw
+from runner.data.reading import Stopped, never
 from runner.engine.base import Engine, Outcome, Verdict
 from runner.errors import EnvironmentFault
 from runner.pipeline.binding import Bound
@@ -27,13 +29,24 @@ from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import moment, stamp
 from runner.sagemaker import ExitMessage, exit_message, failure_reason
 
+_STOPPED = "the run was stopped while the outputs were being read"
 _NO_MESSAGE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
 _MESSAGE_LIMIT = 64 * 1024
 """Bytes read of a message file: far more than SageMaker looks at."""
 
 
-def settle(engine: Engine, bound: Bound, outcome: Outcome, base: StepResult, logs: tuple[Log, ...]) -> StepResult:
-    """Judge, publish and write. `base` holds what is known of the container. Never raises for disk or engine."""
+def settle(
+    engine: Engine,
+    bound: Bound,
+    outcome: Outcome,
+    base: StepResult,
+    logs: tuple[Log, ...],
+    stopped: Callable[[], bool] = never,
+) -> StepResult:
+    """Judge, publish and write. `base` holds what is known of the container. Never raises for disk or engine.
+
+    Once `stopped` says so, outputs that take long to read are read no further: the step is cancelled.
+    """
     result = dataclasses.replace(
         base,
         state=StepState.PASSED if outcome.verdict is Verdict.PASSED else StepState.FAILED,
@@ -48,7 +61,9 @@ def settle(engine: Engine, bound: Bound, outcome: Outcome, base: StepResult, log
     if fault is not None:
         result = infrastructure(result, str(fault))
     try:
-        return _judged(engine, bound, result)
+        return _judged(engine, bound, result, stopped)
+    except Stopped:
+        return write_result(bound.layout, _failed(result, Verdict.CANCELLED, _STOPPED))
     except OSError as error:
         fault = os_fault(error, bound.layout.root, "cannot publish the outputs")
         return write_result(bound.layout, infrastructure(result, str(fault)))
@@ -88,7 +103,7 @@ def write_result(layout: StepLayout, result: StepResult) -> StepResult:
     return result
 
 
-def _judged(engine: Engine, bound: Bound, result: StepResult) -> StepResult:
+def _judged(engine: Engine, bound: Bound, result: StepResult, stopped: Callable[[], bool]) -> StepResult:
     left = [bound.layout.attempt, *(folder.host for folder in bound.launch.config)]
     if any(foreign(folder) for folder in left if folder.is_dir()):
         engine.reclaim(left, bound.launch.image)
@@ -98,15 +113,15 @@ def _judged(engine: Engine, bound: Bound, result: StepResult) -> StepResult:
         return write_result(bound.layout, result)
     if message is not None and not message.valid:
         return write_result(bound.layout, _failed(result, Verdict.INVALID_OUTPUT, _not_utf8(bound)))
-    judgement = judge(bound.launch.job.outputs, bound.launch.outputs)
+    judgement = judge(bound.launch.job.outputs, bound.launch.outputs, stopped)
     result = dataclasses.replace(result, warnings=(*result.warnings, *judgement.warnings))
     if judgement.verdict is not Verdict.PASSED:
         return write_result(bound.layout, _failed(result, judgement.verdict, judgement.reason))
-    return _published(bound.layout, result, judgement)
+    return _published(bound.layout, result, judgement, stopped)
 
 
-def _published(layout: StepLayout, result: StepResult, judgement: Judgement) -> StepResult:
-    manifests = publish(judgement.outputs, layout.outputs, layout.outputs_manifest)
+def _published(layout: StepLayout, result: StepResult, judgement: Judgement, stopped: Callable[[], bool]) -> StepResult:
+    manifests = publish(judgement.outputs, layout.outputs, layout.outputs_manifest, stopped)
     outputs = {name: _summary(result, name, manifest) for name, manifest in manifests.items()}
     written = write_result(layout, dataclasses.replace(result, outputs=outputs))
     if written.verdict is not Verdict.PASSED:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 from pathlib import Path
 
@@ -12,32 +11,21 @@ from runner.data.materialise import code_file, code_tree, single_file
 from runner.errors import WorkspaceError
 
 
-def test_a_single_file_is_alone_and_linked(tmp_path: Path) -> None:
+def test_a_single_file_is_alone_and_a_copy_that_later_edits_do_not_reach(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("1")
     (tmp_path / "b.csv").write_text("2")
     placed = single_file(tmp_path / "a.csv", tmp_path / "in/x")
     assert [p.name for p in placed.parent.iterdir()] == ["a.csv"]
-    assert placed.samefile(tmp_path / "a.csv")
-
-
-@pytest.mark.parametrize("refusal", [errno.EXDEV, errno.EPERM, errno.EMLINK])
-def test_a_single_file_is_copied_where_it_cannot_be_linked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, refusal: int
-) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(refusal, "no")
-
-    monkeypatch.setattr(Path, "hardlink_to", refuse)
-    (tmp_path / "a.csv").write_text("1")
-    placed = single_file(tmp_path / "a.csv", tmp_path / "x")
+    with (tmp_path / "a.csv").open("r+") as stream:
+        stream.write("3")
     assert placed.read_text() == "1"
-    assert not placed.samefile(tmp_path / "a.csv")
 
 
-def test_the_file_of_another_user_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("mode", [0o600, 0o755])
+def test_a_single_file_has_the_mode_that_s3_would_give(tmp_path: Path, mode: int) -> None:
     (tmp_path / "a.csv").write_text("1")
-    monkeypatch.setattr(os, "geteuid", lambda: (tmp_path / "a.csv").stat().st_uid + 1)
-    assert not single_file(tmp_path / "a.csv", tmp_path / "x").samefile(tmp_path / "a.csv")
+    (tmp_path / "a.csv").chmod(mode)
+    assert single_file(tmp_path / "a.csv", tmp_path / "x").stat().st_mode & 0o7777 == 0o644
 
 
 def test_a_symlink_gives_its_target_under_its_own_name(tmp_path: Path) -> None:
