@@ -166,7 +166,7 @@ class StepSpec(Strict):
     inputs: dict[PortName, InputSpec] = {}
     """Name -> host path, or `{from: step.output}`. In a training step the names are the channels."""
     outputs: Outputs = {}
-    """Names, or name -> container directory. A training step has `model` and `output`: only `allow_empty` can be set."""
+    """Names, or name -> container directory. Training has `model` and `output`: only `allow_empty` can be set."""
     hyperparameters: dict[Filled, Hyperparameter] = {}
     """Of a training step: name -> value, as text exactly as written; lists and mappings become JSON."""
     depends_on: Annotated[tuple[str, ...], _before(fold.names, str | list[str])] = ()
