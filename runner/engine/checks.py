@@ -97,7 +97,7 @@ def _engine_checks(engine: DockerEngine, docker: DockerClient, place: Path) -> I
     raw: dict[str, Any] = docker.info()
     looks: list[tuple[str, Callable[[], Iterator[Check]]]] = [
         ("engine", lambda: _engine(raw, docker.api.api_version)),
-        ("endpoint", lambda: _endpoint(docker)),
+        ("endpoint", _endpoint),
         ("engine disk", lambda: _engine_disk(raw)),
         ("memory", lambda: _memory(raw)),
         ("cpu", lambda: _cpu(raw)),
@@ -160,16 +160,15 @@ def _engine(raw: dict[str, Any], api: str) -> Iterator[Check]:
         yield Check("engine", Status.OK, found)
 
 
-def _endpoint(docker: DockerClient) -> Iterator[Check]:
-    host = os.environ.get("DOCKER_HOST")
-    if host:
-        yield Check("endpoint", Status.OK, f"{host} (DOCKER_HOST)")
-        return
-    from docker.context import ContextAPI
+def _endpoint() -> Iterator[Check]:
+    from runner.engine.client import endpoint
 
-    context = os.environ.get("DOCKER_CONTEXT") or ContextAPI.get_current_context().name
-    address = str(docker.api.base_url).replace("http+docker://localhost", "local socket")
-    yield Check("endpoint", Status.OK, f"context {context}, {address}")
+    where = endpoint()
+    yield Check("endpoint", Status.OK, f"{where.url} ({_origin(where.origin)})")
+
+
+def _origin(name: str) -> str:
+    return name if name == "DOCKER_HOST" else f"context {name}"
 
 
 def _engine_disk(raw: dict[str, Any]) -> Iterator[Check]:

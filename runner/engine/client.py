@@ -1,9 +1,10 @@
-"""One way to reach the Docker engine: the active context, `DOCKER_HOST`, or the default socket."""
+"""One way to reach the Docker engine: `DOCKER_HOST`, the active Docker context, or the default socket."""
 
 from __future__ import annotations
 
 import os
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -14,6 +15,55 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 MINIMUM_API = (1, 41)
+DEFAULT_SOCKET = "/var/run/docker.sock"
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where the engine is, and who says so."""
+
+    url: str
+    origin: str
+    """`DOCKER_HOST`, or the name of a Docker context (`default`: the local socket)."""
+
+    @property
+    def socket(self) -> Path | None:
+        """The socket's path; None when the engine is reached in another way."""
+        parts = urlsplit(self.url.replace("http+unix://", "unix://"))
+        return Path(parts.path or DEFAULT_SOCKET) if parts.scheme == "unix" else None
+
+    @property
+    def remedy(self) -> str:
+        """How to get back to the local engine."""
+        if self.origin == "DOCKER_HOST":
+            return "start the engine that DOCKER_HOST names, or unset DOCKER_HOST to use the local one"
+        if self.origin != "default":
+            return f"start the engine of context {self.origin!r}, or choose another with `docker context use default`"
+        return _start_advice()
+
+
+def endpoint() -> Endpoint:
+    """As the Docker CLI chooses it: DOCKER_HOST, then DOCKER_CONTEXT, then the current context of its config.
+
+    Raises EngineUnavailable for a context that does not exist.
+    """
+    from docker.context import ContextAPI
+    from docker.context.config import get_current_context_name
+
+    host = os.environ.get("DOCKER_HOST")
+    if host:
+        return Endpoint(host, "DOCKER_HOST")
+    name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
+    if name == "default":
+        return Endpoint(f"unix://{DEFAULT_SOCKET}", "default")
+    found = ContextAPI.get_context(name)
+    if found is None or not found.Host:
+        origin = "DOCKER_CONTEXT" if os.environ.get("DOCKER_CONTEXT") else "the Docker configuration"
+        raise EngineUnavailable(
+            f"there is no Docker context {name!r}, which {origin} names",
+            remedy="`docker context ls` lists them; `docker context use default` goes back to the local engine",
+        )
+    return Endpoint(str(found.Host), name)
 
 
 def client(*, pool_size: int = 32, timeout: float = 60.0) -> DockerClient:
@@ -25,11 +75,12 @@ def client(*, pool_size: int = 32, timeout: float = 60.0) -> DockerClient:
     import docker
     from docker.errors import DockerException
 
+    where = endpoint()
     try:
         connected = docker.from_env(max_pool_size=pool_size, timeout=int(timeout))  # asks the engine for its version
         version = str(connected.api.api_version)
     except (DockerException, OSError, ValueError) as error:
-        raise _unavailable(error) from error
+        raise _unavailable(where, error) from error
     if tuple(int(part) for part in version.split(".")) < MINIMUM_API:
         raise EngineUnavailable(
             f"the Docker engine speaks API {version}; 1.41 (Docker 20.10) or newer is needed",
@@ -38,24 +89,25 @@ def client(*, pool_size: int = 32, timeout: float = 60.0) -> DockerClient:
     return connected
 
 
-def _unavailable(error: Exception) -> EngineUnavailable:
+def _unavailable(where: Endpoint, error: Exception) -> EngineUnavailable:
     """Name the cause that can be seen from here; the raw error is kept in the message's end."""
-    host = os.environ.get("DOCKER_HOST", "")
-    socket = Path(urlsplit(host).path) if host.startswith("unix://") else Path("/var/run/docker.sock")
+    said = "" if where.origin == "default" else f", which {_named(where)} names,"
     detail = str(error).strip().splitlines()[-1] if str(error).strip() else type(error).__name__
-    if host and not host.startswith("unix://"):
-        return EngineUnavailable(
-            f"no Docker engine answers at DOCKER_HOST={host} ({detail})",
-            remedy="check the address, or unset DOCKER_HOST to use the local engine",
-        )
+    socket = where.socket
+    if socket is None:
+        return EngineUnavailable(f"no Docker engine answers at {where.url}{said} ({detail})", remedy=where.remedy)
     if not socket.exists():
-        return EngineUnavailable(f"no Docker engine: {socket} does not exist ({detail})", remedy=_start_advice())
+        return EngineUnavailable(f"no Docker engine: {socket}{said} does not exist ({detail})", remedy=where.remedy)
     if not os.access(socket, os.R_OK | os.W_OK):
         return EngineUnavailable(
-            f"this user may not talk to the Docker engine: {socket} is not writable",
+            f"this user may not talk to the Docker engine: {socket}{said} is not writable",
             remedy="add yourself to the docker group (`sudo usermod -aG docker $USER`) and log in again",
         )
-    return EngineUnavailable(f"no Docker engine answers at {socket} ({detail})", remedy=_start_advice())
+    return EngineUnavailable(f"no Docker engine answers at {socket}{said} ({detail})", remedy=where.remedy)
+
+
+def _named(where: Endpoint) -> str:
+    return "DOCKER_HOST" if where.origin == "DOCKER_HOST" else f"context {where.origin!r}"
 
 
 def _start_advice() -> str:

@@ -14,11 +14,13 @@ from runner.engine import creation, labels, privacy
 from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
 from runner.engine.base import EngineInfo, Image, Launch, Leftover, StartMode
+from runner.engine.client import Endpoint, endpoint
 from runner.engine.container import DockerContainer, arm
 from runner.engine.faults import lost_is
 from runner.engine.janitor import Janitor
+from runner.engine.ownership import has_foreign, own
 from runner.engine.probe import Probe, probe
-from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault, ImageUnavailable
+from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault, ImageUnavailable, WorkspaceError
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -51,7 +53,7 @@ class DockerEngine:
         if self._info is None:
             with lost_is(EngineUnavailable):
                 raw = self._api.info()
-            self._info = _engine_info(raw, self._api.api_version, self._api.base_url)
+            self._info = _engine_info(raw, self._api.api_version, endpoint())
         return self._info
 
     def image(self, reference: str) -> Image:
@@ -69,12 +71,15 @@ class DockerEngine:
         return _image(reference, raw, found)
 
     def prepare(self, launch: Launch) -> DockerContainer:
-        launch.scratch.mkdir(parents=True, exist_ok=True)
         with self._lock:
             if launch.run_id not in self._janitors:
                 self._janitors[launch.run_id] = Janitor(launch.run_id)
-        with lost_is(EngineLost):
-            return self._staged(launch) if launch.image.mode is StartMode.STAGED else self._plain(launch)
+        try:
+            launch.scratch.mkdir(parents=True, exist_ok=True)
+            with lost_is(EngineLost):
+                return self._staged(launch) if launch.image.mode is StartMode.STAGED else self._plain(launch)
+        except OSError as error:
+            raise WorkspaceError(f"the step's directories could not be prepared: {error}") from error
 
     def _staged(self, launch: Launch) -> DockerContainer:
         """Created, connected, started, told its job: all that can be done before its inputs exist."""
@@ -143,7 +148,7 @@ class DockerEngine:
     def _take_back(self, launch: Launch) -> None:
         """The agent hands files back at its end; this is for containers that had none, or whose agent was killed."""
         binds = (*launch.outputs, *launch.config)
-        paths = [path for path in (*(bound.host for bound in binds), launch.scratch) if _has_foreign(path)]
+        paths = [path for path in (*(bound.host for bound in binds), launch.scratch) if has_foreign(path)]
         if not paths:
             return
         try:
@@ -160,7 +165,7 @@ class DockerEngine:
     def reclaim(self, paths: Sequence[Path], image: Image | None = None) -> None:
         uid, gid = os.getuid(), os.getgid()
         if uid == 0:
-            _own(paths)
+            own(paths)
             return
         able = image if image is not None and image.python else self._any_image_with_python()
         if able is None or able.python is None:
@@ -215,7 +220,7 @@ class DockerEngine:
         self._client.close()
 
 
-def _engine_info(raw: dict[str, Any], api_version: str, endpoint: str) -> EngineInfo:
+def _engine_info(raw: dict[str, Any], api_version: str, where: Endpoint) -> EngineInfo:
     return EngineInfo(
         name="docker",
         version=str(raw["ServerVersion"]),
@@ -226,8 +231,8 @@ def _engine_info(raw: dict[str, Any], api_version: str, endpoint: str) -> Engine
         cpus=int(raw["NCPU"]),
         memory=int(raw["MemTotal"]),
         rootless=any("name=rootless" in option for option in raw.get("SecurityOptions") or ()),
-        endpoint=os.environ.get("DOCKER_HOST", "") or endpoint.replace("http+docker://localhost", "local socket"),
-        context=os.environ.get("DOCKER_CONTEXT", "default"),
+        endpoint=where.url,
+        context=where.origin,
     )
 
 
@@ -253,32 +258,3 @@ def _open_to_all(launch: Launch) -> None:
     private = [place for place in launch.scratch.glob("input-*/*") if place.name in ("upper", "copy")]
     for place in (*(bound.host for bound in (*launch.outputs, *launch.config)), *private):
         place.chmod(0o777)
-
-
-def _has_foreign(path: Path) -> bool:
-    """Whether anything below belongs to somebody else, or cannot be looked at."""
-    uid = os.getuid()
-    try:
-        if path.lstat().st_uid != uid:
-            return True
-        with os.scandir(path) as entries:
-            for entry in entries:
-                if entry.stat(follow_symlinks=False).st_uid != uid:
-                    return True
-                if entry.is_dir(follow_symlinks=False) and _has_foreign(Path(entry.path)):
-                    return True
-    except FileNotFoundError:
-        return False
-    except PermissionError:
-        return True
-    return False
-
-
-def _own(paths: Sequence[Path]) -> None:
-    """As root: take ownership on the host."""
-    uid, gid = os.getuid(), os.getgid()
-    for path in paths:
-        for directory, names, files in os.walk(path):
-            os.chown(directory, uid, gid)
-            for name in (*names, *files):
-                os.chown(Path(directory, name), uid, gid, follow_symlinks=False)
