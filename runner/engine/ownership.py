@@ -13,9 +13,8 @@ def has_foreign(path: Path) -> bool:
     """Whether anything at or below `path` belongs to somebody else, or cannot be looked at."""
     uid = os.getuid()
     try:
-        return path.lstat().st_uid != uid or any(
-            entry.stat(follow_symlinks=False).st_uid != uid for entry in _walk(path)
-        )
+        below = (entry.stat(follow_symlinks=False).st_uid for entry in _walk(path))
+        return path.lstat().st_uid != uid or any(owner != uid for owner in below)
     except FileNotFoundError:
         return False
     except OSError:

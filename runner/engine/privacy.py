@@ -6,20 +6,24 @@ above, nothing copied. Where the path or the host does not allow that, a copy (a
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.engine import labels
-from runner.engine.base import Launch
+from runner.engine.base import BoundInput, Launch
 from runner.engine.creation import Private
+from runner.errors import WorkspaceError
 
 if TYPE_CHECKING:
     from docker import APIClient
 
+_FULL = {errno.ENOSPC, errno.EDQUOT}
 _AWKWARD = re.compile(r"[:,\\\"\s]")
 """Characters that mean something in overlay's option string, or that the driver splits at."""
 
@@ -40,9 +44,12 @@ def copies(launch: Launch) -> list[Private]:
 def _volume(api: APIClient, launch: Launch, index: int) -> Private:
     bound = launch.inputs[index]
     upper, work = launch.scratch / f"input-{index}" / "upper", launch.scratch / f"input-{index}" / "work"
-    for directory in (upper, work):
-        directory.mkdir(parents=True, exist_ok=True)
-    upper.chmod(bound.host.stat().st_mode & 0o7777)
+    try:
+        for directory in (upper, work):
+            directory.mkdir(parents=True, exist_ok=True)
+        upper.chmod(bound.host.stat().st_mode & 0o7777)
+    except OSError as error:
+        raise _fault(bound, error.errno, str(error)) from error
     # redirect_dir: without it a directory of the lower tree cannot be renamed, as it can on SageMaker.
     layers = f"lowerdir={bound.host},upperdir={upper},workdir={work},redirect_dir=on"
     options = {"type": "overlay", "device": "overlay", "o": layers}
@@ -53,13 +60,27 @@ def _volume(api: APIClient, launch: Launch, index: int) -> Private:
 
 
 def copy(launch: Launch, index: int) -> Private:
-    """A private copy in the scratch directory. Raises OSError (no space, unreadable input)."""
+    """A private copy in the scratch directory. Raises WorkspaceError (no space, unreadable input)."""
     bound = launch.inputs[index]
     target = launch.scratch / f"input-{index}" / "copy"
-    if not target.exists():
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _copy_tree(bound.host, target)
+    try:
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _copy_tree(bound.host, target)
+    except OSError as error:
+        raise _fault(bound, error.errno, str(error)) from error
     return Private(bound.target, None, target)
+
+
+def _fault(bound: BoundInput, number: int | None, words: str) -> WorkspaceError:
+    remedy = "free some space there, or choose another place for the run directories" if number in _FULL else ""
+    message = f"input '{bound.name}' cannot be laid out for its step alone ({bound.host}): {words}"
+    return WorkspaceError(message, remedy=remedy)
+
+
+def _errno_of(lines: Sequence[str]) -> int:
+    """What `cp` says about the disk, as a number; 0 for anything else."""
+    return next((n for n in sorted(_FULL) if any(os.strerror(n) in line for line in lines)), 0)
 
 
 def _copy_tree(source: Path, target: Path) -> None:
@@ -73,8 +94,12 @@ def _copy_tree(source: Path, target: Path) -> None:
             str(source),
             str(target),
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        words = {**os.environ, "LC_ALL": "C"}  # the reason is read below
+        done = subprocess.run(
+            command, capture_output=True, text=True, errors="backslashreplace", env=words, check=False
+        )
         if done.returncode != 0:
-            raise OSError(f"{source} could not be copied: {done.stderr.strip()}")
+            lines = done.stderr.strip().splitlines() or [f"cp ended with {done.returncode}"]
+            raise OSError(_errno_of(lines), next((line for line in lines if _errno_of([line])), lines[0]))
         return
     shutil.copytree(source, target, symlinks=True)

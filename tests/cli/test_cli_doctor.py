@@ -35,8 +35,8 @@ def test_no_engine_is_found_and_told_with_the_cure(monkeypatch, capsys, tmp_path
     assert entry(["doctor", "--runs-dir", str(tmp_path)]) == 3
     lines = capsys.readouterr().out.splitlines()
     (engine,) = [number for number, line in enumerate(lines) if line.startswith("failed   engine")]
-    assert "absent.sock does not exist" in lines[engine]
-    assert "cure: start it" in lines[engine + 1]
+    assert "absent.sock, which DOCKER_HOST names, does not exist" in lines[engine]
+    assert "unset DOCKER_HOST" in lines[engine + 1]
 
 
 @pytest.mark.docker
