@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -11,7 +12,7 @@ import click
 
 from runner.cli.options import command, json_option, runs_dir_option
 from runner.cli.output import note, say, say_json
-from runner.errors import EXIT_ENVIRONMENT, EXIT_PASSED, EnvironmentFault
+from runner.errors import EXIT_ENVIRONMENT, EXIT_PASSED, EngineUnavailable, EnvironmentFault
 
 if TYPE_CHECKING:
     from runner.cli.debris import Item
@@ -32,16 +33,17 @@ if TYPE_CHECKING:
 def clean(dry_run: bool, whole: bool, keep: int | None, as_json: bool, runs_dir: Path) -> int:
     """Remove what dead runs left: containers, volumes and networks by their label, and working files on disk.
 
-    A live run is never touched. Exit code 3 when something could not be removed.
+    A live run is never touched. Exit code 3 when something could not be removed, or no engine could be asked: what is
+    on disk is removed all the same.
     """
     if keep is not None and not whole:
         raise click.UsageError("--keep says how many run directories stay, so it needs --runs")
     from runner.cli.debris import on_disk, on_engine
-    from runner.cli.session import open_engine
     from runner.pipeline.store import list_runs
 
-    with open_engine() as engine:
-        leftovers = engine.leftovers()
+    with contextlib.ExitStack() as stack:
+        engine, unasked = _engine(stack)
+        leftovers = engine.leftovers() if engine is not None else []
         labelled = on_engine(leftovers)
         files = on_disk(list_runs(runs_dir), whole=whole, keep=keep)
         items = [*labelled, *files]
@@ -49,20 +51,29 @@ def clean(dry_run: bool, whole: bool, keep: int | None, as_json: bool, runs_dir:
     if not dry_run and any(item.kind == "run" for item in files):
         _mend_latest(runs_dir)
     if as_json:
-        say_json(_document(items, failed, dry_run=dry_run))
+        say_json(_document(items, failed, unasked, dry_run=dry_run))
     else:
-        _tell(items, failed, dry_run=dry_run)
-    return EXIT_ENVIRONMENT if failed else EXIT_PASSED
+        _tell(items, failed, unasked, dry_run=dry_run)
+    return EXIT_ENVIRONMENT if failed or unasked else EXIT_PASSED
 
 
-def _remove(engine: Engine, leftovers: Sequence[Leftover], files: Sequence[Item]) -> dict[str, str]:
+def _engine(stack: contextlib.ExitStack) -> tuple[Engine | None, str]:
+    """The engine, closed with the stack; or None, and why it cannot be asked."""
+    from runner.cli.session import open_engine
+
+    try:
+        return stack.enter_context(open_engine()), ""
+    except EngineUnavailable as error:
+        return None, "; ".join(filter(None, [error.message, error.remedy]))
+
+
+def _remove(engine: Engine | None, leftovers: Sequence[Leftover], files: Sequence[Item]) -> dict[str, str]:
     """Remove it all; returns why by name for what could not be."""
     from runner.cli.debris import remove_tree
 
-    failed = {
-        kept.name: "the engine would not remove it"
-        for kept in engine.sweep([leftover for leftover in leftovers if not leftover.owner_alive])
-    }
+    dead = [leftover for leftover in leftovers if not leftover.owner_alive]
+    kept = engine.sweep(dead) if engine is not None else []
+    failed = {each.name: "the engine would not remove it" for each in kept}
     for item in files:
         try:
             remove_tree(Path(item.name), engine)
@@ -90,20 +101,22 @@ def _mend_latest(runs_dir: Path) -> None:
         link.unlink()
 
 
-def _document(items: Sequence[Item], failed: dict[str, str], *, dry_run: bool) -> dict[str, object]:
+def _document(items: Sequence[Item], failed: dict[str, str], unasked: str, *, dry_run: bool) -> dict[str, object]:
     entries = [
         {**asdict(item), "removed": not dry_run and item.name not in failed, "error": failed.get(item.name)}
         for item in items
     ]
-    return {"schema_version": 1, "dry_run": dry_run, "items": entries}
+    return {"schema_version": 1, "dry_run": dry_run, "items": entries, "engine_error": unasked or None}
 
 
-def _tell(items: Sequence[Item], failed: dict[str, str], *, dry_run: bool) -> None:
+def _tell(items: Sequence[Item], failed: dict[str, str], unasked: str, *, dry_run: bool) -> None:
     for item in items:
         if item.name not in failed:
             what = f"{item.kind} {item.name}" + (f" (step {item.step})" if item.step else "")
             say(f"{'would remove' if dry_run else 'removed'} {what}: {item.why}")
     for name, why in failed.items():
         note(f"could not remove {name}: {why}")
-    if not items:
+    if unasked:
+        note(f"containers, volumes and networks could not be looked at: {unasked}")
+    elif not items:
         say("nothing to clean")

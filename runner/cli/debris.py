@@ -5,7 +5,6 @@ A run is live while its process is; one of another machine counts as live, since
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -64,13 +63,20 @@ def is_dead(record: RunRecord) -> bool:
     return bool(record.document) or time.time() - record.directory.stat().st_mtime > SETTLING
 
 
-def remove_tree(path: Path, engine: Engine) -> None:
-    """Remove a directory, taking it back from whoever a container gave it to. Raises OSError, EnvironmentFault."""
+def remove_tree(path: Path, engine: Engine | None) -> None:
+    """Remove a directory, taking it back from whoever a container gave it to, which needs an engine.
+
+    Raises OSError, EnvironmentFault.
+    """
+    from runner.data import files
+
     try:
-        shutil.rmtree(path)
+        files.remove_tree(path)
     except PermissionError:
+        if engine is None:
+            raise
         engine.reclaim([path])
-        shutil.rmtree(path)
+        files.remove_tree(path)
 
 
 def _directory(record: RunRecord, why: str) -> Item:

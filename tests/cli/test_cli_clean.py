@@ -13,6 +13,7 @@ from runner import engine as engine_room
 from runner.cli.main import entry
 from runner.engine.base import Leftover
 from runner.engine.fake import FakeEngine
+from runner.errors import EngineUnavailable
 from runner.pipeline.rundir import owner
 
 
@@ -148,6 +149,36 @@ def test_keep_without_runs_is_refused_with_the_reason(use, capsys) -> None:
     use(Littered())
     assert entry(["clean", "--keep", "3"]) == 2
     assert "needs --runs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_without_an_engine_the_disk_is_cleaned_all_the_same(as_json, use, monkeypatch, tmp_path, capsys) -> None:
+    def refuse():
+        raise EngineUnavailable("no Docker engine answers", remedy="start it")
+
+    use(Littered())
+    monkeypatch.setattr(engine_room, "connect", refuse)
+    died = make_run(tmp_path / "runs", "a", "running", alive=False)
+    assert entry(["clean", "--runs", *(["--json"] if as_json else [])]) == 3
+    assert not died.exists()
+    captured = capsys.readouterr()
+    if as_json:
+        document = json.loads(captured.out)
+        assert document["engine_error"] == "no Docker engine answers; start it"
+        assert [item["removed"] for item in document["items"]] == [True]
+    else:
+        assert captured.out == f"removed run {died}: died before its end\n"
+        assert "could not be looked at: no Docker engine answers; start it" in captured.err
+
+
+def test_without_an_engine_nothing_is_called_clean(use, monkeypatch, capsys) -> None:
+    def refuse():
+        raise EngineUnavailable("no Docker engine answers")
+
+    use(Littered())
+    monkeypatch.setattr(engine_room, "connect", refuse)
+    assert entry(["clean"]) == 3
+    assert capsys.readouterr().out == ""
 
 
 def test_json_names_each_thing_once(use, capsys) -> None:
