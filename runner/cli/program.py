@@ -14,7 +14,7 @@ from runner import __version__
 from runner.cli.main import COMPLETE_VARIABLE
 from runner.cli.options import CONTEXT, Invocation, PatientHelp, is_pipeline_file
 from runner.cli.signals import listener
-from runner.cli.table import COMMANDS, HELP_NAMES, VERSION_NAME, overview
+from runner.cli.table import COMMANDS, FILE_SUFFIXES, HELP_NAMES, VERSION_NAME, overview
 
 NAME = "run-pipeline"
 
@@ -108,10 +108,21 @@ class Program(LazyGroup):
 
 
 def _unknown(name: str) -> str:
+    if Path(name).is_dir():
+        return _directory(Path(name))
     from runner.spec.names import did_you_mean
 
     hint = did_you_mean(name, COMMANDS) or f" (commands are {', '.join(COMMANDS)})"
     return f"no command and no file '{name}'{hint}"
+
+
+def _directory(path: Path) -> str:
+    files = sorted(file for file in path.iterdir() if file.suffix in FILE_SUFFIXES and file.is_file())
+    named = [file for file in files if file.stem == "pipeline"] or files
+    if len(named) == 1:
+        return f"'{path}' is a directory; did you mean '{named[0]}'?"
+    held = f"one of {', '.join(str(file) for file in named[:5])}" if named else "it holds none"
+    return f"'{path}' is a directory; name a pipeline file ({held})"
 
 
 @click.group(cls=Program, table=COMMANDS, context_settings=CONTEXT)

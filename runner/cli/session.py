@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, Protocol
 
 from runner.cli.output import Patient, note, say, stdout, wants_color
@@ -25,6 +28,12 @@ class Reporter(Protocol):
     def handle(self, event: Event) -> None: ...
 
     def close(self) -> None: ...
+
+
+class Person(Reporter, Protocol):
+    """A reporter for someone who can press Ctrl-C again."""
+
+    def stopping(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +76,7 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
     with open_engine() as engine:
         sweep(engine, quiet=display.verbosity < 0)
         provide_images(engine, [step.job.image for step in plan.steps], quiet=display.verbosity < 0)
-        finished = _execute(plan, engine, pace, reporters(display, document), interrupts)
+        finished = _execute(plan, engine, pace, _person(display), programs(display, document), interrupts)
     if display.as_json:
         try:
             say(document.getvalue(), end="")
@@ -77,17 +86,41 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
     return finished.exit_code
 
 
-def _execute(plan: Plan, engine: Engine, pace: Pace, told: Sequence[Reporter], interrupts: Interrupts) -> RunFinished:
+def _execute(
+    plan: Plan, engine: Engine, pace: Pace, person: Person, programs: Sequence[Reporter], interrupts: Interrupts
+) -> RunFinished:
     from runner.pipeline.execute import Run
 
-    run = Run(plan, engine, runs_dir=pace.runs_dir, jobs=pace.jobs, keep_going=pace.keep_going, reporters=told)
-    interrupts.deliver_to(run.cancel)
-    return run.execute()
+    run = Run(
+        plan, engine, runs_dir=pace.runs_dir, jobs=pace.jobs, keep_going=pace.keep_going, reporters=[person, *programs]
+    )
+    signals: SimpleQueue[int | None] = SimpleQueue()
+
+    def stop(signum: int) -> None:
+        run.cancel(signum)
+        signals.put(signum)
+
+    # In a thread: a signal handler must not wait for a reporter's lock, which the thread it interrupts may hold.
+    crier = threading.Thread(target=_say_stopping, args=(person, signals), name="crier", daemon=True)
+    crier.start()
+    interrupts.deliver_to(stop)
+    try:
+        return run.execute()
+    finally:
+        signals.put(None)
+        crier.join()
 
 
-def reporters(display: Display, document: io.StringIO) -> list[Reporter]:
-    """Who is told about the run: a person, with `--json` a program, with `--junit` a CI server."""
-    told: list[Reporter] = [_person(display)]
+def _say_stopping(person: Person, signals: SimpleQueue[int | None]) -> None:
+    """Tell of the first signal."""
+    if signals.get() is not None:
+        with contextlib.suppress(OSError, Unwritable):  # the run is being stopped, and its code says so
+            person.stopping()
+
+
+def programs(display: Display, document: io.StringIO) -> list[Reporter]:
+    """Who else is told about the run: with `--json` a program, with `--junit` a CI server."""
+    told: list[Reporter] = []
     if display.as_json:
         from runner.report.document import JsonDocument
 
@@ -97,7 +130,7 @@ def reporters(display: Display, document: io.StringIO) -> list[Reporter]:
     return told
 
 
-def _person(display: Display) -> Reporter:
+def _person(display: Display) -> Person:
     """A live board in a terminal, else one line per event; on stderr when stdout belongs to the JSON document."""
     from runner.report.console import Board, live_possible
     from runner.report.lines import Lines

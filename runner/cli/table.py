@@ -51,7 +51,7 @@ Example:
   run-pipeline pipeline.yaml -j 4
 
 Exit codes: 0 passed, 1 a step failed, 2 usage or invalid file, 3 environment, 4 internal error,
-5 nothing selected, 130/143 stopped by a signal after every container was stopped.
+5 nothing selected, 129/130/143 stopped by a signal after every container was stopped.
 """
 
 

@@ -17,8 +17,8 @@ from runner.pipeline.events import Event, Notice, RunFinished, RunStarted, StepF
 from runner.report.failure import describe, needs_words
 from runner.report.progress import Progress
 from runner.report.style import Style
-from runner.report.summary import row, summary
-from runner.report.text import count, one_line, pad, seconds, shorten, shorten_middle, width
+from runner.report.summary import STOPPING, row, summary
+from runner.report.text import count, one_line, pad, seconds, shorten, shorten_middle, width, wrap
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +56,9 @@ class Board:
         self._run_dir: Path | None = None
         self._live: Live | None = None
         self._console = _console(stream, color=color)
+        self._gap = False
+        """The last line printed is empty."""
+        self._stopping = False
 
     def handle(self, event: Event) -> None:
         with self._turn:
@@ -64,13 +67,18 @@ class Board:
             if isinstance(event, RunStarted):
                 self._start(event)
             elif isinstance(event, StepFinished):
-                self._print(self._permanent(event.result))
+                self._tell(event.result)
             elif isinstance(event, Notice):
                 place = f" {event.step}:" if event.step else ""
                 self._print(f"note:{place} {one_line(event.message)}")
             elif isinstance(event, RunFinished):
                 self.close()
-                self._print(f"\n{summary(event, self._run_dir, self._style, table=False)}")
+                gap = "" if self._gap else "\n"
+                self._print(f"{gap}{summary(event, self._run_dir, self._style, table=False)}")
+
+    def stopping(self) -> None:
+        """A signal asked for the end of the run: the next frame says so."""
+        self._stopping = True
 
     def close(self) -> None:
         atexit.unregister(self.close)
@@ -82,7 +90,7 @@ class Board:
         from rich.live import Live
 
         self._run_dir = event.run_dir
-        head = self._style.paint(event.pipeline, "bold")
+        head = self._style.paint(one_line(event.pipeline), "bold")
         facts = f"{count(len(event.steps), 'step')}, {event.jobs} at a time, run {event.run_id}"
         self._print(f"{head}: {facts}\n")
         # Redirecting the process's own streams is left to the caller: `--json` needs stdout as it is.
@@ -93,16 +101,20 @@ class Board:
         atexit.register(self.close)
         self._live.start()
 
-    def _permanent(self, result: StepResult) -> str:
-        line = row(result, self._names(), self._style)
-        if not needs_words(result) or self._run_dir is None:
-            return line
-        return f"{line}\n{describe(result, self._run_dir, self._style, head=False)}\n"
+    def _tell(self, result: StepResult) -> None:
+        self._print(row(result, self._names(), self._style))
+        if needs_words(result) and self._run_dir is not None:
+            # What a step wrote and what to type next is copied: the terminal breaks it, which leaves it whole.
+            self._print(f"{describe(result, self._run_dir, self._style, head=False)}\n", words=False)
 
-    def _print(self, text: str) -> None:
+    def _print(self, text: str, *, words: bool = True) -> None:
+        """Lines that stay; with `words` those that are too long are broken between words, never inside one."""
         from rich.text import Text
 
-        self._console.print(Text.from_ansi(text), soft_wrap=True, end="\n")
+        self._console.print(
+            Text.from_ansi(wrap(text, self._console.width) if words else text), soft_wrap=True, end="\n"
+        )
+        self._gap = text.endswith("\n")
 
     def _names(self) -> int:
         longest = max(map(width, self._progress.steps), default=0)
@@ -149,6 +161,8 @@ class Board:
         progress = self._progress
         done = len(progress.results)
         said = f"{done} of {len(progress.steps)} done, {len(progress.running)} running, {seconds(now - progress.since)}"
+        if self._stopping:
+            return f"{STOPPING}; {said}"
         failed = progress.failed()
         return f"{said}; failed: {', '.join(failed)}" if failed else said
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from runner.report.rails import draw, to_ascii
-from runner.report.text import count, pad, width
+from runner.report.text import count, one_line, pad, width
 
 if TYPE_CHECKING:
     from runner.spec import Edge
@@ -37,7 +37,7 @@ def _text(spec: PipelineSpec) -> str:
     for edge in all_edges:
         into[edge.target].append(edge)
     sources = {step: list(dict.fromkeys(edge.source for edge in into[step])) for step in steps}
-    lines = [f"{spec.name}: {count(len(steps), 'step')}, {count(len(all_edges), 'edge')}", ""]
+    lines = [f"{one_line(spec.name)}: {count(len(steps), 'step')}, {count(len(all_edges), 'edge')}", ""]
     names = max((width(step) for step in steps), default=0)
     for step, (rails, below) in zip(steps, draw(steps, sources), strict=True):
         first, *rest = _wrapped([_from(edge) for edge in into[step]], WIDTH - len(rails) - names - 6) or [""]
@@ -96,7 +96,11 @@ def _mermaid_text(text: str) -> str:
 def _dot(spec: PipelineSpec) -> str:
     from runner.spec import edges, order
 
-    lines = [f"digraph {_dot_text(spec.name)} {{", "    rankdir=TB;", '    node [shape=box, fontname="sans-serif"];']
+    lines = [
+        f"digraph {_dot_text(one_line(spec.name))} {{",
+        "    rankdir=TB;",
+        '    node [shape=box, fontname="sans-serif"];',
+    ]
     for step in order(spec):
         shape = " [style=rounded]" if spec.steps[step].type == "training" else ""
         lines.append(f"    {_dot_text(step)}{shape};")

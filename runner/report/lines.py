@@ -20,7 +20,7 @@ from runner.pipeline.events import (
 from runner.report.failure import describe, needs_words, published, words
 from runner.report.fold import Folder
 from runner.report.style import Style, look, outcome
-from runner.report.summary import summary, verdict_line
+from runner.report.summary import STOPPING, summary, verdict_line
 from runner.report.text import clean, clean_keep_colour, count, one_line, pad, seconds, width
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
@@ -40,6 +40,9 @@ class Lines:
         self._lock = threading.Lock()
         self._run_dir: Path | None = None
         self._names = 0
+        self._gap = False
+        """The last line written is empty."""
+        self._over = False
         self._folders: dict[tuple[str, str], Folder] = {}
 
     def handle(self, event: Event) -> None:
@@ -47,6 +50,12 @@ class Lines:
             text = self._text(event)
             if text:
                 self._write(text)
+
+    def stopping(self) -> None:
+        """A signal asked for the end of the run."""
+        with self._lock:
+            if not self._over and self._verbosity >= NORMAL:
+                self._write(self._line("", STOPPING))
 
     def close(self) -> None:
         """Write what steps left without a final newline."""
@@ -78,7 +87,7 @@ class Lines:
         self._names = max(map(width, event.steps), default=0)
         if self._verbosity < NORMAL:
             return ""
-        head = self._style.paint(event.pipeline, "bold")
+        head = self._style.paint(one_line(event.pipeline), "bold")
         return f"{head}: {count(len(event.steps), 'step')}, {event.jobs} at a time, run {event.run_id}\n\n"
 
     def _finished(self, result: StepResult) -> str:
@@ -98,9 +107,11 @@ class Lines:
         return said + (f"  {because}" if because else "")
 
     def _end(self, finished: RunFinished) -> str:
+        self._over = True
         if self._verbosity < NORMAL:
             return verdict_line(finished, self._style) + "\n"
-        return f"\n{summary(finished, self._run_dir, self._style)}\n"
+        gap = "" if self._gap else "\n"  # a failure's text ends with an empty line of its own
+        return f"{gap}{summary(finished, self._run_dir, self._style)}\n"
 
     def _output(self, event: StepOutput) -> str:
         folder = self._folders.setdefault((event.step, event.stream), Folder())
@@ -125,3 +136,4 @@ class Lines:
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
         self._stream.write(text.encode(encoding, "replace").decode(encoding))
         self._stream.flush()
+        self._gap = text.endswith("\n\n")

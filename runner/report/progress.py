@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from runner.pipeline.events import Event, RunStarted, StepFinished, StepOutput, StepResult, StepStarted, StepState
+from runner.pipeline.events import Event, RunStarted, StepFinished, StepOutput, StepResult, StepStarted
+from runner.report.failure import needs_words
 from runner.report.text import one_line
 
 HELD = 400
@@ -54,4 +55,5 @@ class Progress:
         return (step for step in self.steps if step not in self.running and step not in self.results)
 
     def failed(self) -> list[str]:
-        return [step for step, result in self.results.items() if result.state is StepState.FAILED]
+        """Steps that failed, and not because the user stopped the run."""
+        return [step for step, result in self.results.items() if needs_words(result)]

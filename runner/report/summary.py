@@ -12,6 +12,7 @@ from runner.report.style import PLAIN, Style, look, outcome
 from runner.report.text import count, pad, seconds, width
 
 _OUTCOMES = ("passed", "failed", "error", "stopped", "blocked", "cancelled")
+STOPPING = "stopping; Ctrl-C again kills at once"
 _STATUS = {
     "passed": ("passed", StepState.PASSED),
     "failed": ("failed", StepState.FAILED),

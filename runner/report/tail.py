@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.report.fold import Folder
-from runner.report.text import clean, size
+from runner.report.text import clean, count, size
 
 READ = 64 * 1024
 """Bytes read from the end of a file, however large it is."""
@@ -36,7 +36,7 @@ class Excerpt:
     def title(self) -> str:
         if self.complete:
             return self.stream
-        return f"{self.stream}, the last {len(self.lines)} lines of {size(self.bytes)}"
+        return f"{self.stream}, the last {count(len(self.lines), 'line')}, {size(self.bytes)} in all"
 
 
 def read_tail(path: Path, stream: str) -> Excerpt:

@@ -16,6 +16,7 @@ _ESCAPE = re.compile(
 _COLOUR = re.compile(r"\x1b\[[0-9;:]*m")
 # C0 but tab and newline, DEL, C1, and the controls that reorder text so that it reads as something else.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_WORDS = re.compile(r"( *)([^ ]+)")
 
 TAB = 4
 
@@ -99,6 +100,23 @@ def shorten_middle(text: str, columns: int, mark: str = "…") -> str:
     if room < 2:
         return shorten(text, columns, mark)
     return text[: room - room // 2] + mark + text[-(room // 2) :]
+
+
+def wrap(text: str, columns: int) -> str:
+    """`text` with its lines broken between words; a word longer than `columns`, as a path, stays whole. Colours are
+    no columns."""
+    return "\n".join(_broken(line, columns) for line in text.split("\n"))
+
+
+def _broken(line: str, columns: int) -> str:
+    kept, room = "", columns
+    for gap, word in _WORDS.findall(line):
+        taken = len(gap) + width(_COLOUR.sub("", word))
+        if taken > room and kept:
+            kept, room = f"{kept}\n{word}", columns - (taken - len(gap))
+        else:
+            kept, room = f"{kept}{gap}{word}", room - taken
+    return kept
 
 
 def seconds(value: float) -> str:

@@ -130,6 +130,24 @@ def test_an_unknown_command_like_nothing_lists_the_commands(capsys) -> None:
     assert "(commands are run, plan, validate" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("files", "said"),
+    [
+        (["pipeline.yaml", "specs.json"], "'some' is a directory; did you mean 'some/pipeline.yaml'?"),
+        (["only.yml", "code.py"], "'some' is a directory; did you mean 'some/only.yml'?"),
+        (["a.yaml", "b.yaml"], "'some' is a directory; name a pipeline file (one of some/a.yaml, some/b.yaml)"),
+        ([], "'some' is a directory; name a pipeline file (it holds none)"),
+    ],
+)
+def test_a_directory_is_called_one_and_its_file_named(files, said, capsys, tmp_path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("some").mkdir()
+    for name in files:
+        Path("some", name).touch()
+    assert entry(["some"]) == 2
+    assert said in capsys.readouterr().err
+
+
 def test_an_unknown_option_suggests_the_nearest(capsys) -> None:
     assert entry(["graph", "p.yaml", "--frmat", "dot"]) == 2
     err = capsys.readouterr().err

@@ -19,6 +19,7 @@ from runner.cli.main import entry
 from runner.engine import images
 from runner.engine.fake import Canned, FakeEngine, infrastructure
 from runner.errors import EngineUnavailable, ImageUnavailable
+from runner.report.lines import Lines
 
 PIPELINE = """\
 name: three
@@ -268,6 +269,25 @@ def test_a_signal_stops_the_run_and_names_itself_in_the_exit_code(signum, code, 
     if as_json:
         document = json.loads(capsys.readouterr().out)
         assert (document["status"], document["exit_code"]) == ("interrupted", code)
+
+
+def test_the_first_signal_says_what_a_second_one_would_do(here, use, capsys, monkeypatch) -> None:
+    said, tell = threading.Event(), Lines.stopping
+
+    def stopping(self) -> None:
+        tell(self)
+        said.set()
+
+    def script(step):
+        os.kill(os.getpid(), signal.SIGINT)
+        assert step.stopping.wait(20)
+        assert said.wait(20)
+        return 0
+
+    monkeypatch.setattr(Lines, "stopping", stopping)
+    use(FakeEngine({"make": script}))
+    assert entry(["pipeline.yaml", "--only", "make"]) == 130
+    assert capsys.readouterr().out.count("stopping; Ctrl-C again kills at once") == 1
 
 
 def test_a_second_signal_ends_a_script_that_ignores_the_first(here, use) -> None:

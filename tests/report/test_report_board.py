@@ -14,8 +14,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report.samples import LOAD, RUN_ID, demo_run, output, started, step_finished, step_started
+from report.samples import (
+    LOAD,
+    RUN_ID,
+    demo_run,
+    failed,
+    finished,
+    output,
+    started,
+    step_finished,
+    step_started,
+)
 
+from runner.engine.base import Verdict
 from runner.report.console import Board, live_possible
 from runner.report.text import clean, width
 
@@ -86,6 +97,43 @@ def test_a_frame(board: Board) -> None:
         "",
         "1 of 30 done, 5 running, 1:02",
     ]
+
+
+def test_a_stopped_step_is_not_called_failed(board: Board) -> None:
+    stopped = failed("stopped with the run", Verdict.CANCELLED, step="step_01_with_a_long_name")
+    board._progress.take(step_finished(stopped), 2.0)
+    assert board.frame(80, 12)[-1] == "2 of 30 done, 4 running, 1:02"
+    board._progress.take(step_finished(failed(step="step_02_with_a_long_name")), 2.0)
+    assert board.frame(80, 12)[-1].endswith("; failed: step_02_with_a_long_name")
+
+
+def test_while_stopping_it_says_what_another_signal_does(board: Board) -> None:
+    board.stopping()
+    assert board.frame(80, 12)[-1].startswith("stopping; Ctrl-C again kills at once; 1 of 30 done")
+
+
+@pytest.mark.parametrize("columns", [30, 60])
+def test_permanent_lines_break_between_words(columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = Terminal()
+    reason = "wrote nothing to output 'evaluation-report', which others need; see its log"
+    Board(stream, color=True).handle(finished(failed(reason, step="evaluation")))
+    lines = clean(stream.getvalue()).splitlines()
+    assert reason in " ".join(" ".join(lines).split())
+    assert max(map(width, lines)) <= columns
+
+
+def test_a_name_cannot_move_the_cursor_and_one_empty_line_precedes_the_end(tmp_path: Path) -> None:
+    stream = Terminal()
+    board = Board(stream, color=False)
+    board._start(replace(started(tmp_path), pipeline="a\x1b[2J name"))
+    board.close()
+    assert stream.getvalue().startswith("a name: 3 steps")
+    stream.truncate(0)
+    board.handle(step_finished(failed()))
+    board.handle(finished(failed()))
+    assert "\n\n✗ train" in stream.getvalue()
+    assert "\n\n\n✗ train" not in stream.getvalue()
 
 
 def test_a_large_screen_names_what_waits(board: Board) -> None:

@@ -56,6 +56,12 @@ def test_text(diamond: PipelineSpec) -> None:
     )
 
 
+def test_no_control_character_of_a_name_reaches_the_terminal(diamond: PipelineSpec) -> None:
+    odd = diamond.model_copy(update={"name": "a\x1b[2J\nb"})  # the file's own check refuses such a name
+    assert render(odd).startswith("a b: 6 steps")
+    assert "\x1b" not in render(odd, "dot")
+
+
 def test_text_in_ascii(diamond: PipelineSpec) -> None:
     text = render(diamond, unicode=False)
     assert text.isascii()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,28 @@ def test_normal(run: tuple[Path, list[Event]]) -> None:
         "\n"
         "package | ─ blocked  train did not pass\n" + SUMMARY
     )
+
+
+def test_one_empty_line_before_the_summary_when_the_last_step_failed(run: tuple[Path, list[Event]]) -> None:
+    text = told([started(run[0]), step_finished(TRAIN), finished(LOAD, TRAIN)])
+    assert "\n\n✓ load" in text
+    assert "\n\n\n" not in text
+
+
+def test_no_control_character_of_a_name_reaches_the_terminal(tmp_path: Path) -> None:
+    assert told([replace(started(tmp_path), pipeline="a\x1b[2J\nb")]).startswith("a b: 3 steps")
+
+
+def test_stopping_is_said_once_begun_and_not_after_the_end(tmp_path: Path) -> None:
+    stream = io.StringIO()
+    reporter = Lines(stream)
+    reporter.handle(started(tmp_path))
+    reporter.stopping()
+    assert stream.getvalue().endswith("        | stopping; Ctrl-C again kills at once\n")
+    reporter.handle(finished(status="interrupted"))
+    before = stream.getvalue()
+    reporter.stopping()
+    assert stream.getvalue() == before
 
 
 def test_quiet_tells_failures_and_the_last_line_only(run: tuple[Path, list[Event]]) -> None:

@@ -78,3 +78,20 @@ def test_quoted_is_one_line_that_bash_reads_back(value: str) -> None:
     assert "\n" not in word
     told = subprocess.run(["bash", "-c", f"printf %s {word}"], capture_output=True, check=True)
     assert told.stdout.decode() == value
+
+
+@pytest.mark.parametrize(
+    ("given", "columns", "expected"),
+    [
+        ("one two three", 13, "one two three"),
+        ("one two three", 12, "one two\nthree"),
+        ("  one two", 6, "  one\ntwo"),
+        ("a /very/long/path b", 8, "a\n/very/long/path\nb"),
+        ("\x1b[1mone two\x1b[0m x", 9, "\x1b[1mone two\x1b[0m x"),
+        ("a\n\nb c", 2, "a\n\nb\nc"),
+        ("日本 日本", 8, "日本\n日本"),
+        ("", 5, ""),
+    ],
+)
+def test_wrap(given: str, columns: int, expected: str) -> None:
+    assert text.wrap(given, columns) == expected
