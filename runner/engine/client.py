@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from runner.errors import EngineUnavailable
+from runner.errors import EngineUnavailable, Interrupted
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -80,6 +80,8 @@ def client(*, pool_size: int = 32, timeout: float = 60.0) -> DockerClient:
         connected = docker.from_env(max_pool_size=pool_size, timeout=int(timeout))  # asks the engine for its version
         version = str(connected.api.api_version)
     except (DockerException, OSError, ValueError) as error:
+        if isinstance(error.__cause__, Interrupted):
+            raise error.__cause__ from None  # docker-py wraps whatever comes while it asks for the version
         raise _unavailable(where, error) from error
     if tuple(int(part) for part in version.split(".")) < MINIMUM_API:
         raise EngineUnavailable(

@@ -50,7 +50,10 @@ class PullError(ImageUnavailable):
     """A pull failed; `failure` says in which way."""
 
     def __init__(self, reference: str, failure: PullFailure, detail: str) -> None:
-        super().__init__(f"image {reference!r} cannot be pulled: {failure} ({detail})", remedy=_REMEDIES[failure])
+        remedy = _REMEDIES[failure]
+        if ".dkr.ecr." in reference:
+            remedy += f"; or let a local image stand for it, in the pipeline file: `images: {{{reference}: xgboost}}`"
+        super().__init__(f"image {reference!r} cannot be pulled: {failure} ({detail})", remedy=remedy)
         self.failure = failure
 
 

@@ -28,10 +28,8 @@ def third_party_imports(path: Path) -> tuple[str, ...]:
 
 
 _KNOWN = frozenset(
-    [
-        *("boto3", "botocore", "catboost", "joblib", "lightgbm", "matplotlib", "numpy", "pandas", "pyarrow"),
-        *("requests", "scipy", "seaborn", "sklearn", "statsmodels", "xgboost", "yaml"),
-    ]
+    {"boto3", "botocore", "catboost", "joblib", "lightgbm", "matplotlib", "numpy", "pandas", "pyarrow", "requests"}
+    | {"scipy", "seaborn", "sklearn", "statsmodels", "xgboost", "yaml"}
 )
 """Libraries whose import looks neither at /opt/ml nor at anything else that a step brings with it."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.engine.client import client, endpoint
-from runner.errors import EngineUnavailable
+from runner.errors import EngineUnavailable, Interrupted
 
 
 @pytest.fixture(autouse=True)
@@ -53,3 +53,14 @@ def test_docker_host_is_named_with_its_cure(tmp_path: Path, monkeypatch: pytest.
     with pytest.raises(EngineUnavailable, match=r"nobody\.sock, which DOCKER_HOST names, does not exist") as caught:
         client()
     assert "unset DOCKER_HOST" in caught.value.remedy
+
+
+def test_a_signal_while_the_engine_is_asked_is_not_the_engines_fault(monkeypatch: pytest.MonkeyPatch) -> None:
+    """docker-py turns every exception of its first call into one of its own."""
+
+    def interrupted(*_: object, **__: object) -> None:
+        raise Interrupted(15)
+
+    monkeypatch.setattr("docker.api.client.APIClient.version", interrupted)
+    with pytest.raises(Interrupted):
+        client()
