@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runner.data.files import json_bytes, os_fault
+from runner.data.hostdata import Look, look
 from runner.data.manifest import named
 from runner.data.materialise import code_file, code_tree, single_file
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
@@ -52,6 +53,8 @@ class Bound:
     message: Path | None
     """Host path at which the script's last words will lie."""
     warnings: tuple[str, ...]
+    watched: tuple[Look, ...] = ()
+    """The directories of the user's that are read in place, as they were when the step was bound."""
 
     def inputs_document(self, sources: Sources) -> dict[str, object]:
         """`inputs.json`. Only when every producer has published."""
@@ -97,7 +100,18 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout)
     )
     layout.job.write_bytes(json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id}))
     _write_scripts(launch, layout)
-    return Bound(launch, layout, _host_path(job.exit_message, (*outputs, *config)), tuple(warnings))
+    watched = _look_at_host_data(job, inputs)
+    warnings += [text for seen in watched if (text := seen.warning()) is not None]
+    return Bound(launch, layout, _host_path(job.exit_message, (*outputs, *config)), tuple(warnings), watched)
+
+
+def _look_at_host_data(job: ContainerJob, inputs: tuple[BoundInput, ...]) -> tuple[Look, ...]:
+    """At each directory of the user's that the step reads in place."""
+    return tuple(
+        look(item.name, bound.host)
+        for item, bound in zip(job.inputs, inputs, strict=True)
+        if isinstance(item.source, HostData) and Path(item.source.path).is_dir()
+    )
 
 
 def _materialise(item: InputMount, layout: StepLayout, sources: Sources, warnings: list[str], *, is_code: bool) -> Path:

@@ -55,7 +55,7 @@ def settle(
         exit_code=outcome.exit_code,
         signal=outcome.signal,
         **_times(outcome),
-        warnings=(*base.warnings, *outcome.warnings),
+        warnings=(*base.warnings, *outcome.warnings, *_changed(bound)),
     )
     fault = next((os_fault(log.fault, log.path, "cannot write the log") for log in logs if log.fault), None)
     if fault is not None:
@@ -83,6 +83,10 @@ def _times(outcome: Outcome) -> dict[str, Any]:
     end = moment(outcome.finished_at) if outcome.finished_at is not None else None
     finished = stamp(end) if end is not None else outcome.finished_at
     return {"started_at": outcome.started_at, "finished_at": finished, "seconds": length}
+
+
+def _changed(bound: Bound) -> list[str]:
+    return [text for seen in bound.watched if (text := seen.change()) is not None]
 
 
 def infrastructure(result: StepResult, reason: str) -> StepResult:

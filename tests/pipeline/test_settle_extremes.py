@@ -73,3 +73,23 @@ def test_a_signal_ends_the_reading_of_large_outputs(tmp_path: Path, monkeypatch:
     assert (harness.root / "steps/a/attempt/out/f").exists()
     assert not (harness.root / "steps/a/outputs").exists()
     assert not (harness.root / "steps/a/outputs.json").exists()
+
+
+def test_host_data_that_changes_during_the_step_is_told(tmp_path: Path) -> None:
+    data, still = tmp_path / "data", tmp_path / "still"
+    for folder in (data, still):
+        folder.mkdir()
+        (folder / "f").write_text("1")
+    (still / "out").symlink_to("/etc/passwd")
+
+    def work(s: FakeStep) -> None:
+        (data / "f").write_text("changed")
+        (s.outputs["out"] / "f").write_text((s.inputs["STILL"] / "f").read_text())
+
+    harness = Harness(tmp_path, FakeEngine({"a": work}))
+    finished = harness.execute(a=step(inputs={"DATA": str(data), "STILL": str(still)}))
+    assert verdicts(finished) == {"a": "passed"}
+    assert finished.results[0].warnings == (
+        "link 'out' points outside of input STILL and cannot be followed in the container",
+        "input DATA changed on the host while the step ran",
+    )
