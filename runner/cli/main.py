@@ -18,6 +18,7 @@ def entry(argv: Sequence[str] | None = None) -> int:
     from runner.cli.signals import listener
 
     listener.listen()
+    _fill_closed()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         return _answer(arguments)
@@ -28,6 +29,17 @@ def entry(argv: Sequence[str] | None = None) -> int:
         return report_failure(error, arguments, None)
     finally:
         listener.leave(for_good=argv is None)
+
+
+def _fill_closed() -> None:
+    """Give a standard stream that was closed (`>&-`) its descriptor back, else the next file to be opened has it.
+
+    It can be read only: to write to it fails, as it should, and is told like any other stream that takes no more.
+    """
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            descriptor = os.open(os.devnull, os.O_RDONLY)
+            setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
 
 
 def _answer(arguments: list[str]) -> int:

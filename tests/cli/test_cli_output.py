@@ -185,6 +185,16 @@ def test_a_stderr_that_takes_no_more_changes_no_exit_code(tmp_path: Path) -> Non
     assert done.returncode == 2
 
 
+@pytest.mark.parametrize(("closed", "code"), [("<&-", 0), (">&-", 3), ("2>&-", 0), ("<&- >&- 2>&-", 3)])
+def test_a_stream_that_is_closed_is_no_fault_of_the_program(closed: str, code: int, tmp_path: Path) -> None:
+    words = f"exec {sys.executable} -m runner.cli.main runs {closed}"
+    done = subprocess.run(["sh", "-c", words], capture_output=True, text=True, cwd=tmp_path, timeout=60, check=False)
+    assert done.returncode == code
+    assert "Traceback" not in done.stderr
+    if "2>" not in closed and code:
+        assert done.stderr == "run-pipeline: cannot write to stdout: Bad file descriptor\n"
+
+
 def into_full(code: str, arguments: list[str], here: Path) -> subprocess.CompletedProcess[str]:
     with Path("/dev/full").open("w") as full:
         return subprocess.run(
