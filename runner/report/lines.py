@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 from typing import IO
@@ -21,9 +22,17 @@ from runner.report.failure import describe, needs_words, published, words
 from runner.report.fold import Folder
 from runner.report.style import Style, look, outcome
 from runner.report.summary import STOPPING, summary, verdict_line
-from runner.report.text import clean, clean_keep_colour, count, one_line, pad, seconds, width
+from runner.report.text import clean, clean_keep_colour, count, one_line, pad, seconds, width, wrap
 
 QUIET, NORMAL, VERBOSE = -1, 0, 1
+
+
+def columns(stream: IO[str]) -> int:
+    """Of the terminal behind `stream`; 0 when there is none, or when it does not say."""
+    try:
+        return os.get_terminal_size(stream.fileno()).columns if stream.isatty() else 0
+    except OSError:
+        return 0
 
 
 class Lines:
@@ -37,6 +46,7 @@ class Lines:
         self._stream = stream
         self._verbosity = verbosity
         self._style = Style.of(stream, color=color)
+        self._columns = columns(stream)
         self._lock = threading.Lock()
         self._run_dir: Path | None = None
         self._names = 0
@@ -79,7 +89,7 @@ class Lines:
         if isinstance(event, StepStarted):
             return self._line(event.step, f"{self._style.mark(StepState.RUNNING)} started")
         if isinstance(event, Notice):
-            return self._line(event.step or "", f"note: {one_line(event.message)}")
+            return self._fitted(self._line(event.step or "", f"note: {one_line(event.message)}"))
         return ""
 
     def _started(self, event: RunStarted) -> str:
@@ -88,11 +98,12 @@ class Lines:
         if self._verbosity < NORMAL:
             return ""
         head = self._style.paint(one_line(event.pipeline), "bold")
-        return f"{head}: {count(len(event.steps), 'step')}, {event.jobs} at a time, run {event.run_id}\n\n"
+        facts = f"{count(len(event.steps), 'step')}, {event.jobs} at a time, run {event.run_id}"
+        return self._fitted(f"{head}: {facts}\n\n")
 
     def _finished(self, result: StepResult) -> str:
         quiet = self._verbosity < NORMAL
-        line = "" if quiet else self._line(result.step, self._words(result))
+        line = "" if quiet else self._fitted(self._line(result.step, self._words(result)))
         if not needs_words(result) or self._run_dir is None:
             return line
         # The step's own line says already what the headline would.
@@ -109,9 +120,9 @@ class Lines:
     def _end(self, finished: RunFinished) -> str:
         self._over = True
         if self._verbosity < NORMAL:
-            return verdict_line(finished, self._style) + "\n"
+            return self._fitted(verdict_line(finished, self._style) + "\n")
         gap = "" if self._gap else "\n"  # a failure's text ends with an empty line of its own
-        return f"{gap}{summary(finished, self._run_dir, self._style)}\n"
+        return self._fitted(f"{gap}{summary(finished, self._run_dir, self._style)}\n")
 
     def _output(self, event: StepOutput) -> str:
         folder = self._folders.setdefault((event.step, event.stream), Folder())
@@ -131,6 +142,10 @@ class Lines:
 
     def _line(self, step: str, text: str) -> str:
         return f"{pad(step, self._names)} {self._style.paint('|', 'dim')} {text}".rstrip() + "\n"
+
+    def _fitted(self, text: str) -> str:
+        """Broken between words on a terminal; whole in a pipe or file, where a program reads lines."""
+        return wrap(text, self._columns) if self._columns else text
 
     def _write(self, text: str) -> None:
         encoding = getattr(self._stream, "encoding", None) or "utf-8"

@@ -165,7 +165,8 @@ def test_debug_without_a_terminal_names_the_way_out(here) -> None:
     run("pipeline.yaml", "-q")
     done = run("debug", "use", stdin=subprocess.DEVNULL)
     assert done.returncode == 2
-    assert "run-pipeline debug use --command" in done.stderr.decode()
+    run_id = (here / "runs/latest").readlink().name
+    assert f"run-pipeline debug use --run {run_id} --command" in done.stderr.decode()
 
 
 def test_clean_after_a_killed_run(here) -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
+import os
+import pty
+import struct
+import termios
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -92,6 +97,22 @@ def test_stopping_is_said_once_begun_and_not_after_the_end(tmp_path: Path) -> No
     before = stream.getvalue()
     reporter.stopping()
     assert stream.getvalue() == before
+
+
+def test_on_a_narrow_terminal_lines_break_between_words(tmp_path: Path) -> None:
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    with os.fdopen(slave, "w") as stream:
+        reporter = Lines(stream)
+        reporter.handle(started(tmp_path))
+        reporter.handle(step_finished(failed("wrote nothing to output 'evaluation-report'", Verdict.CANCELLED)))
+        raw = b""
+        while not raw.endswith(b"report'\r\n"):  # a terminal hands over a line at a time
+            raw += os.read(master, 65536)
+    text = raw.decode().replace("\r\n", "\n")
+    os.close(master)
+    assert max(map(len, text.splitlines())) <= 40
+    assert "wrote nothing to output 'evaluation-report'" in " ".join(text.split())
 
 
 def test_quiet_tells_failures_and_the_last_line_only(run: tuple[Path, list[Event]]) -> None:
