@@ -142,12 +142,6 @@ def file_manifest(path: Path, stopped: Callable[[], bool] = never) -> Manifest:
     return Manifest((Entry(path.name, size, digest),), ())
 
 
-def sha256(path: Path) -> str:
-    """Hexadecimal SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def _sorted(items: Iterable[_Item]) -> tuple[_Item, ...]:
     return tuple(sorted(items, key=lambda item: os.fsencode(item.path)))
 
