@@ -5,11 +5,11 @@ The board, the lines, `show` and the JUnit file all use this one text.
 
 from __future__ import annotations
 
-import os
 import shlex
 from pathlib import Path
 
 from runner.data.files import printable
+from runner.engine import trees
 from runner.engine.base import Verdict
 from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import RunLayout
@@ -132,8 +132,10 @@ def shown_path(path: Path) -> str:
 
 
 def _holds_something(directory: Path) -> bool:
-    """Whether any file lies below `directory`; stops at the first."""
-    return any(files for _, _, files in os.walk(directory))
+    """Whether any file lies below `directory`, at any depth; stops at the first. What is shut counts as empty."""
+    if not directory.is_dir():
+        return False
+    return any(folder.entries for folder in trees.walk(directory, shut=[]))
 
 
 def published(result: StepResult) -> str:

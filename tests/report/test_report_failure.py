@@ -195,3 +195,25 @@ def test_one_huge_line_is_cut(run_dir: Path) -> None:
 def test_output_is_cleaned(run_dir: Path) -> None:
     found = shown(run_dir, b"\x1b[2Jgone\x07\n 10%\r100%\n\xff\n", b"")
     assert found == {"stdout": ["gone", "100%", "\ufffd"]}
+
+
+def test_partial_outputs_nested_deeper_than_pythons_stack(run_dir: Path) -> None:
+    import os
+
+    from runner.engine.trees import remove
+
+    deep = run_dir / "steps" / "train" / "attempt"
+    deep.mkdir(parents=True, exist_ok=True)
+    at = os.open(deep, os.O_RDONLY)
+    try:
+        for _ in range(1500):
+            os.mkdir("d", dir_fd=at)
+            below = os.open("d", os.O_RDONLY, dir_fd=at)
+            os.close(at)
+            at = below
+        assert "partial" not in describe(failed(), run_dir)
+        os.close(os.open("file", os.O_CREAT | os.O_WRONLY, dir_fd=at))
+        assert "partial" in describe(failed(), run_dir)
+    finally:
+        os.close(at)
+        remove(deep)
