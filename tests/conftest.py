@@ -72,6 +72,17 @@ def _built(name: str) -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _no_deep_trees(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """pytest keeps temporary directories and removes them later, recursively: too deep for some of ours."""
+    yield
+    if not request.session.testsfailed:
+        from runner.engine import trees
+
+        for path in tmp_path_factory.getbasetemp().iterdir():
+            trees.remove(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _nothing_left_behind(engine_error: str) -> Iterator[None]:
     """Containers, volumes, networks, temporary files and foreign ownership: before the suite, and after it."""
     before = _unowned(engine_error)
