@@ -1,0 +1,87 @@
+"""What the agent asks of the kernel: mounts, capabilities, signals, memory. Part of the agent: see `agent.py`."""
+
+import ctypes
+import os
+import signal
+import sys
+
+HIDDEN = "/.runner"
+CAP_SYS_ADMIN = 21
+MS_RDONLY, MS_BIND, MS_REC, MNT_DETACH = 1, 4096, 16384, 2
+PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
+
+
+class Failure(Exception):
+    """Kind (`mount`, `exec`, `user`) and words for the runner."""
+
+
+def libc():
+    return ctypes.CDLL(None, use_errno=True)
+
+
+def mount(source, target, kind, flags, data=""):
+    arguments = [text.encode() for text in (source, target, kind)]
+    if libc().mount(arguments[0], arguments[1], arguments[2], ctypes.c_ulong(flags), data.encode()) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), target)
+
+
+def unmount(target):
+    if libc().umount2(target.encode(), MNT_DETACH) != 0:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code), target)
+
+
+def drop_mount_capability():
+    """Give up CAP_SYS_ADMIN for good: bounding, effective, permitted and inheritable sets."""
+    c = libc()
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)
+    sets = (ctypes.c_uint32 * 6)()
+    if c.capget(header, sets) != 0:
+        raise OSError(ctypes.get_errno(), "capget")
+    for index in range(3):
+        sets[index] &= ~(1 << CAP_SYS_ADMIN)
+    # The bounding set first: dropping from it needs CAP_SETPCAP in the effective set, which stays.
+    if c.prctl(PR_CAPBSET_DROP, CAP_SYS_ADMIN, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "prctl(PR_CAPBSET_DROP)")
+    if c.capset(header, sets) != 0:
+        raise OSError(ctypes.get_errno(), "capset")
+
+
+WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
+SIGNAL_RECORD = 128  # bytes of struct signalfd_siginfo
+
+
+def signal_descriptor(numbers):
+    """Block the signals and read them from a descriptor instead (signalfd), which also tells who sent them."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    mask = (ctypes.c_ubyte * 128)()
+    for number in numbers:
+        mask[(number - 1) // 8] |= 1 << (number - 1) % 8
+    descriptor = libc().signalfd(-1, mask, os.O_CLOEXEC | os.O_NONBLOCK)
+    if descriptor < 0:
+        raise OSError(ctypes.get_errno(), "signalfd")
+    return descriptor
+
+
+def read_signals(descriptor):
+    """(number, pid of the sender) of each; the pid is 0 when the sender is outside of this container."""
+    try:
+        data = os.read(descriptor, 64 * SIGNAL_RECORD)
+    except BlockingIOError:
+        return []
+    records = [data[at : at + SIGNAL_RECORD] for at in range(0, len(data), SIGNAL_RECORD)]
+    return [(int.from_bytes(each[0:4], sys.byteorder), int.from_bytes(each[12:16], sys.byteorder)) for each in records]
+
+
+def oom_kills():
+    """How many processes of this container the kernel has killed for memory (cgroup v2, then v1)."""
+    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+        try:
+            with open(path) as handle:
+                for line in handle:
+                    if line.startswith("oom_kill "):
+                        return int(line.split()[1])
+        except (OSError, ValueError):
+            continue
+    return 0
