@@ -13,6 +13,8 @@ from typing import Any
 import pytest
 from faults.workspace import Workspace
 
+from runner.engine.base import StartMode
+
 pytestmark = pytest.mark.docker
 
 WRITE = "import pathlib\npathlib.Path('/opt/ml/processing/output/out/file').write_text('x')\n"
@@ -105,29 +107,63 @@ def test_ten_thousand_output_files(workspace: Workspace) -> None:
     assert "9999" in json.dumps(manifest)
 
 
-@as_root
-def test_files_belong_to_an_ordinary_user_of_the_docker_group(tmp_path: Path, python_image: str) -> None:
-    """A copy of the environment that such a user can read, on the system's own Python when that is the same version."""
+@pytest.fixture(scope="module")
+def user_home() -> Iterator[Path]:
     home = Path("/var/tmp") / f"rp-user-{os.getpid()}"
-    try:
-        prefix, env = ordinary_user(home)
-        workspace = Workspace(home / "ws", env)
-        script = WRITE + "import os\nos.chmod('/opt/ml/processing/output/out/file', 0)\nprint(os.getuid())"
-        fail = WRITE + "raise SystemExit(3)"
-        workspace.pipeline(
-            {"a": (script, {"outputs": ["out"]}), "b": (fail, {"outputs": ["out"], "depends_on": ["a"]})}
-        )
-        for path in (home, *home.rglob("*")):
-            os.chown(path, 54321, 54321, follow_symlinks=False)
-        done = workspace.run("run", "pipeline.yaml", prefix=prefix)
-        assert done.returncode == 1, done.stdout + done.stderr
-        owners = {path.lstat().st_uid for path in (workspace.root / "runs").rglob("*")}
-        assert owners == {54321}
-        assert list(workspace.root.glob("runs/2*/steps/a/outputs/out/file"))
-        gone = subprocess.run([*prefix[:-1], "rm", "-r", str(workspace.root / "runs")], capture_output=True, text=True)
-        assert gone.returncode == 0, gone.stderr
-    finally:
-        shutil.rmtree(home, ignore_errors=True)
+    yield home
+    shutil.rmtree(home, ignore_errors=True)
+
+
+@as_root
+@pytest.mark.parametrize("mode", list(StartMode))
+def test_files_belong_to_an_ordinary_user_of_the_docker_group(
+    user_home: Path, python_image: str, mode: StartMode
+) -> None:
+    """In every start mode, also what a hostile script shut, and what it did to its private inputs."""
+    prefix, env = ordinary_user(user_home)
+    workspace = Workspace(user_home / f"ws-{mode}", {**env, "RUN_PIPELINE_CACHE_DIR": str(user_home / f"cache-{mode}")})
+    (workspace.root / "data").mkdir()
+    (workspace.root / "data" / "f").write_text("1")
+    scribble = (
+        "import os\nos.remove('/opt/ml/processing/input/data/f')\n"
+        "open('/opt/ml/processing/input/data/g', 'w').write('x')\n"
+    )
+    shut = "for path in ('/file', ''):\n    os.chmod('/opt/ml/processing/output/out' + path, 0)\n"
+    workspace.pipeline(
+        {
+            "a": (WRITE + scribble + shut, {"outputs": ["out"], "inputs": {"data": "data"}}),
+            "b": (scribble.replace("/f'", "/file'"), {"inputs": {"data": {"from": "a.out"}}}),
+            "c": (WRITE + "raise SystemExit(3)", {"outputs": ["out"], "depends_on": ["b"]}),
+        }
+    )
+    (user_home / f"cache-{mode}" / "probes").mkdir(parents=True)
+    for path in (user_home, *user_home.rglob("*")):
+        os.chown(path, 54321, 54321, follow_symlinks=False)
+    pretend(workspace, prefix, user_home / f"cache-{mode}" / "probes", mode)
+
+    done = workspace.run("run", "pipeline.yaml", prefix=prefix)
+    assert done.returncode == 1, done.stdout + done.stderr
+    results = {
+        json.loads(path.read_text())["step"]: path for path in workspace.root.glob("runs/2*/steps/*/result.json")
+    }
+    verdicts = {step: json.loads(path.read_text())["verdict"] for step, path in results.items()}
+    assert verdicts == {"a": "passed", "b": "passed", "c": "exit"}
+    assert {json.loads(path.read_text())["mode"] for path in results.values()} == {str(mode)}
+    assert {path.lstat().st_uid for path in (workspace.root / "runs").rglob("*")} == {54321}
+    assert (workspace.root / "data" / "f").read_text() == "1"
+    gone = subprocess.run([*prefix[:-1], "rm", "-r", str(workspace.root / "runs")], capture_output=True, text=True)
+    assert gone.returncode == 0, gone.stderr
+
+
+def pretend(workspace: Workspace, prefix: tuple[str, ...], probes: Path, mode: StartMode) -> None:
+    """Make the tool believe that the image starts in this mode: a first run writes the probe, which is then changed."""
+    workspace.run("run", "pipeline.yaml", "--only", "a", prefix=prefix)
+    (probe,) = probes.glob("*.json")
+    found = json.loads(probe.read_text())
+    if mode is StartMode.STAGED and found["mode"] != "staged":
+        pytest.skip("this host does not let a container mount")
+    probe.write_text(json.dumps({**found, "mode": str(mode)}))
+    shutil.rmtree(workspace.root / "runs")
 
 
 def ordinary_user(home: Path) -> tuple[tuple[str, ...], dict[str, str]]:
@@ -137,21 +173,21 @@ def ordinary_user(home: Path) -> tuple[tuple[str, ...], dict[str, str]]:
 
     site = Path(sysconfig.get_paths()["purelib"])
     base = Path(sys.base_prefix)
-    home.mkdir()
-    (home / "site").mkdir()
+    group = Path("/var/run/docker.sock").stat().st_gid
+    user = ("setpriv", "--reuid", "54321", "--regid", "54321", "--groups", str(group))
+    interpreter, launcher = home / "python", home / "launch"
+    env = {"HOME": str(home), "PYTHONPATH": str(home / "site"), "PYTHONHOME": str(interpreter)}
+    if home.exists():
+        return (*user, str(launcher)), env
+    (home / "site").mkdir(parents=True)
     shutil.copytree(site, home / "site", dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__", "*.pth"))
     root = Path(__file__).parents[2]
     shutil.copytree(root / "runner", home / "site" / "runner", dirs_exist_ok=True)
     shutil.copytree(root / "images", home / "site" / "images", dirs_exist_ok=True)
-    interpreter = home / "python"
     shutil.copytree(base, interpreter, symlinks=True, ignore=shutil.ignore_patterns("__pycache__", "site-packages"))
-    group = Path("/var/run/docker.sock").stat().st_gid
-    launcher = home / "launch"
     python = interpreter / "bin" / f"python{sys.version_info[0]}.{sys.version_info[1]}"
     launcher.write_text(
         f'#!/bin/sh\nshift\nexec "{python}" -P -c "from runner.cli.main import entry; raise SystemExit(entry())" "$@"\n'
     )
     launcher.chmod(0o755)
-    env = {"HOME": str(home), "PYTHONPATH": str(home / "site"), "PYTHONHOME": str(interpreter)}
-    user = ("setpriv", "--reuid", "54321", "--regid", "54321", "--groups", str(group))
     return (*user, str(launcher)), env
