@@ -40,6 +40,9 @@ from runner.agent.kernel import (
 )
 from runner.agent.script import Staging, identity, is_root, script_environment, spawn
 
+NOTES = 20  # how many notes a report holds: a script must not be able to make it long
+REAP_SECONDS = 10.0
+
 
 def write_all(descriptor, data):
     while data:
@@ -59,6 +62,7 @@ class Agent:
         self.kill_at = None
         self.status = None
         self.notes = []
+        self.sent = {}  # signals that processes in the container sent to this one, counted
         self.error = None
         self.buffer = b""
         self.handles = []
@@ -104,10 +108,7 @@ class Agent:
             if number == signal.SIGCHLD:
                 self.reap()
             elif sender:
-                self.notes.append(
-                    "a process in the container sent %s to PID 1, which is not the script here: it had no effect"
-                    % signal.Signals(number).name
-                )
+                self.sent[number] = self.sent.get(number, 0) + 1
             else:
                 self.from_outside(number)
 
@@ -216,11 +217,7 @@ class Agent:
         return self.waiting is not None and (not self.running or self.waiting.untouched())
 
     def finish(self):
-        for _ in range(2):  # what the script left behind ends with it, as it does when the script is PID 1
-            try:
-                os.kill(-1, signal.SIGKILL)
-            except ProcessLookupError:
-                break
+        self.end_the_rest()
         if self.job is not None:
             try:
                 if self.job["give_back"]:
@@ -230,10 +227,32 @@ class Agent:
             self.report()
         return self.status if self.status >= 0 else 128 - self.status
 
+    def end_the_rest(self):
+        """What the script left behind ends with it, as it does when the script is PID 1.
+
+        PID 1 inherits every orphan, so when it has no child left nobody can write to the streams or outputs any more. A
+        process that cannot die (in uninterruptible sleep) is waited for in vain, and not for ever.
+        """
+        until = time.monotonic() + REAP_SECONDS
+        while time.monotonic() < until:
+            try:
+                os.kill(-1, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+            try:
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass
+            except ChildProcessError:
+                return
+            select.select([self.signals], [], [], 0.05)
+            read_signals(self.signals)
+
     def report(self):
         """The trailers, and then a wait until they have arrived. A broken stream means that nobody listens any more."""
         start = b"\0" + self.job["nonce"].encode() + b":"
         try:
+            for stream in (1, 2):  # the script may have set O_NONBLOCK on the pipe that it shared with this process
+                os.set_blocking(stream, True)
             write_all(1, start + b"\n")
             write_all(2, start + json.dumps(self.summary()).encode() + b"\n")
             while b'"bye"' not in self.buffer:
@@ -246,7 +265,14 @@ class Agent:
 
     def summary(self):
         ended = {"exit": self.status} if self.status >= 0 else {"signal": -self.status}
-        return dict(ended, stopped=self.stopped, oom_kills=oom_kills(), error=self.error, notes=self.notes)
+        notes = [
+            "a process in the container sent %s to PID 1, which is not the script here: it had no effect (%d times)"
+            % (signal.Signals(number).name, count)
+            for number, count in sorted(self.sent.items())
+        ] + self.notes[:NOTES]
+        if len(self.notes) > NOTES:
+            notes.append("and %d more" % (len(self.notes) - NOTES))
+        return dict(ended, stopped=self.stopped, oom_kills=oom_kills(), error=self.error, notes=notes)
 
 
 def probe():

@@ -306,7 +306,13 @@ class DockerContainer:
 def _report(sinks: Sinks) -> Any:
     """The agent's report, from the end of stderr; None when it did not come to that."""
     body = sinks.trailers[1].body
-    return json.loads(body) if sinks.arrived and body else None
+    if not sinks.arrived or not body:
+        return None
+    try:
+        return json.loads(body)
+    except ValueError as error:
+        log.debug("a report that cannot be read: %s", error)
+        return None
 
 
 def _until(*moments: float | None) -> float | None:

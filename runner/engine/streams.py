@@ -10,6 +10,8 @@ from collections.abc import Callable
 from runner.engine.base import Sink
 
 HEADER = 8
+LONGEST_REPORT = 1 << 20
+"""Bytes; the agent's reports are far below."""
 STDERR = 2
 
 
@@ -59,18 +61,28 @@ class Trailer:
         self._sink = sink
         self._held = b""
         self._found = False
+        self._collected = bytearray()
         self.body: bytes | None = None
-        """None until the whole trailer has arrived."""
+        """None until the whole trailer has arrived; empty when it was too long to be one."""
 
     def feed(self, data: bytes) -> None:
+        if self.body is not None:
+            return
         data = self._held + data
         self._held = b""
         if not self._found:
             data = self._pass_on(data)
         if self._found:
-            self._held = data
-            if data.endswith(b"\n"):
-                self.body = data[:-1]
+            self._collect(data)
+
+    def _collect(self, data: bytes) -> None:
+        """The body is all up to the first line end; nothing that follows it is looked at."""
+        text, end, _ = data.partition(b"\n")
+        self._collected += text
+        if end:
+            self.body = bytes(self._collected)
+        elif len(self._collected) > LONGEST_REPORT:
+            self.body = b""
 
     def _pass_on(self, data: bytes) -> bytes:
         """Everything that is not the trailer; returns what follows the mark."""

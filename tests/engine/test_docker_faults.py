@@ -13,6 +13,7 @@ from engine.launches import Ended, Workbench
 
 from runner.engine.base import StartMode, StopReason, Verdict
 from runner.engine.client import client
+from runner.sagemaker.job import Limits
 
 pytestmark = pytest.mark.docker
 
@@ -130,3 +131,64 @@ def test_five_hundred_instant_exits_lose_no_status_and_no_byte(bench: Workbench)
     with ThreadPoolExecutor(6) as pool:
         right = list(pool.map(once, range(500)))
     assert right == [True] * 500
+
+
+def test_children_that_write_to_the_end_hold_nothing_up(bench: Workbench) -> None:
+    """They die while they write; the agent's report must come after the last of them."""
+    script = """
+import os, time
+for number in range(12):
+    if os.fork() == 0:
+        os.setsid()
+        block = b"x" * (37 if number % 2 else 4000)
+        while True:
+            os.write(2, block)
+time.sleep(0.15)
+os._exit(0)
+"""
+    for _ in range(8):
+        ended = bench.script(script, limits=Limits(timeout=30.0, grace=1.0))
+        assert ended.outcome.verdict is Verdict.PASSED, ended.outcome.reason
+        assert set(ended.stderr) == {ord("x")}
+
+
+def test_a_storm_of_signals_to_process_1_is_counted_not_listed(bench: Workbench) -> None:
+    script = """
+import os, time
+until = time.time() + 1
+while time.time() < until:
+    os.kill(1, 15)
+    os.kill(1, 2)
+"""
+    ended = bench.script(script, limits=Limits(timeout=30.0, grace=1.0))
+    assert ended.outcome.verdict is Verdict.PASSED, ended.outcome.reason
+    assert len(ended.outcome.warnings) == 2
+
+
+def test_a_script_may_leave_its_streams_non_blocking_and_full(bench: Workbench) -> None:
+    script = """
+import fcntl, os, time
+for stream in (1, 2):
+    fcntl.fcntl(stream, fcntl.F_SETFL, fcntl.fcntl(stream, fcntl.F_GETFL) | os.O_NONBLOCK)
+until, written = time.time() + 10, 0
+while time.time() < until:
+    try:
+        written += os.write(2, b"z" * 65536)
+    except BlockingIOError:
+        if written > 20_000_000:
+            break
+os._exit(3)
+"""
+    launch = bench.launch(script)
+    container = bench.engine.prepare(launch)
+    size = 0
+
+    def slow(data: bytes) -> None:
+        nonlocal size
+        size += len(data)
+        time.sleep(0.001)
+
+    outcome = container.run(slow, slow)
+    container.remove()
+    assert (outcome.verdict, outcome.exit_code) == (Verdict.EXIT, 3), outcome.reason
+    assert size > 20_000_000

@@ -75,3 +75,19 @@ def test_output_is_passed_on_at_once_unless_it_could_be_the_mark() -> None:
     assert bytes(passed) == b"ready\nx"
     trailer.feed(b"no")
     assert bytes(passed) == b"ready\nx" + MARK[:4] + b"no"
+
+
+def test_a_trailer_ends_at_its_first_line_end_whatever_follows() -> None:
+    passed = bytearray()
+    trailer = Trailer(NONCE, passed.extend)
+    trailer.feed(b"text" + MARK + b'{"exit": 0}\nxxx')
+    trailer.feed(b"more\n")
+    assert (trailer.body, bytes(passed)) == (b'{"exit": 0}', b"text")
+
+
+def test_a_trailer_without_an_end_is_given_up() -> None:
+    trailer = Trailer(NONCE, lambda _: None)
+    trailer.feed(MARK)
+    for _ in range(20):
+        trailer.feed(b"x" * (1 << 16))
+    assert trailer.body == b""
