@@ -11,6 +11,7 @@ import stat
 from pathlib import Path
 
 from runner.engine import trees
+from runner.engine.ownership import has_foreign
 from runner.errors import WorkspaceError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -118,21 +119,5 @@ def remove_tree(path: Path) -> None:
 
 
 def foreign(root: Path) -> bool:
-    """Whether anything below belongs to another user than the one who runs this (never so for root, who may all).
-
-    A directory of this user's that a script shut is opened; one that stays shut counts as another's.
-    """
-    user = os.geteuid()
-    if user == 0:
-        return False
-    try:
-        return any(_has_foreign(folder, user) for folder in trees.walk(root, open_up=True))
-    except PermissionError:
-        return True
-
-
-def _has_foreign(folder: trees.Folder, user: int) -> bool:
-    if folder.leaving:
-        return False
-    owners = (entry.stat(follow_symlinks=False).st_uid for entry in folder.entries)
-    return os.fstat(folder.descriptor).st_uid != user or any(owner != user for owner in owners)
+    """Whether anything below is another user's and must be handed back first; never so for root, who may all."""
+    return os.geteuid() != 0 and has_foreign(root)

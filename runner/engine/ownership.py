@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
+from runner.engine import trees
 from runner.errors import EnvironmentFault
 
 
-def has_foreign(path: Path) -> bool:
-    """Whether anything at or below `path` belongs to somebody else, or cannot be looked at."""
-    uid = os.getuid()
+def has_foreign(root: Path) -> bool:
+    """Whether anything at or below `root` belongs to another user than the one who runs this.
+
+    A directory of this user's that a script shut is opened; one that stays shut counts as another's.
+    """
+    user = os.geteuid()
     try:
-        below = (entry.stat(follow_symlinks=False).st_uid for entry in _walk(path))
-        return path.lstat().st_uid != uid or any(owner != uid for owner in below)
+        return any(_is_foreign(folder, user) for folder in trees.walk(root, open_up=True))
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # unreadable, or nested deeper than a path can say: root in a container gets there
+        return True
 
 
 def own(paths: Sequence[Path]) -> None:
@@ -26,19 +29,16 @@ def own(paths: Sequence[Path]) -> None:
     uid, gid = os.getuid(), os.getgid()
     try:
         for path in paths:
-            os.chown(path, uid, gid, follow_symlinks=False)
-            for entry in _walk(path):
-                os.chown(entry.path, uid, gid, follow_symlinks=False)
+            for folder in trees.walk(path):
+                os.fchown(folder.descriptor, uid, gid)
+                for entry in folder.entries:
+                    os.chown(entry.name, uid, gid, dir_fd=folder.descriptor, follow_symlinks=False)
     except OSError as error:
         raise EnvironmentFault(f"ownership of {paths[0]} could not be taken: {error.strerror}") from error
 
 
-def _walk(path: Path) -> Iterator[os.DirEntry[str]]:
-    """Everything below, without recursion: a script may nest deeper than Python's stack."""
-    pending = [str(path)]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                yield entry
-                if entry.is_dir(follow_symlinks=False):
-                    pending.append(entry.path)
+def _is_foreign(folder: trees.Folder, user: int) -> bool:
+    if folder.leaving:
+        return False
+    owners = (entry.stat(follow_symlinks=False).st_uid for entry in folder.entries)
+    return os.fstat(folder.descriptor).st_uid != user or any(owner != user for owner in owners)
