@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.engine import creation, labels, privacy
+from runner.agent import agent_source
+from runner.engine import creation, privacy
 from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
 from runner.engine.base import EngineInfo, Image, Launch, Leftover, StartMode
@@ -18,6 +19,7 @@ from runner.engine.client import Endpoint, endpoint
 from runner.engine.container import DockerContainer, arm
 from runner.engine.faults import lost_is
 from runner.engine.janitor import Janitor
+from runner.engine.oneshot import ask
 from runner.engine.ownership import has_foreign, own
 from runner.engine.probe import Probe, probe
 from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault, ImageUnavailable, WorkspaceError
@@ -179,23 +181,10 @@ class DockerEngine:
             self._run_reclaim(able, [str(uid), str(gid), *targets], mounts)
 
     def _run_reclaim(self, image: Image, arguments: list[str], mounts: list[dict[str, Any]]) -> None:
-        from runner.agent import agent_source
-
-        container = self._api.create_container(
-            image=image.id,
-            entrypoint=[str(image.python), "-I", "-S", "-B", "-c", agent_source()],
-            command=["reclaim", *arguments],
-            user="0:0",
-            labels=labels.labels("reclaim", "reclaim"),
-            host_config=self._api.create_host_config(network_mode="none", mounts=mounts),
-        )["Id"]
-        try:
-            self._api.start(container)
-            if self._api.wait(container, timeout=300)["StatusCode"] != 0:
-                notes = self._api.logs(container).decode(errors="replace").strip()
-                raise EnvironmentFault(f"ownership could not be handed back: {notes}")
-        finally:
-            sweeping.remove_container(self._api, container)
+        argv = [str(image.python), "-I", "-S", "-B", "-c", agent_source(), "reclaim", *arguments]
+        answer = ask(self._client, image.id, argv, purpose="reclaim", mounts=mounts, user="0:0", seconds=300)
+        if answer.exit_code != 0:
+            raise EnvironmentFault(f"ownership could not be handed back: {answer.stdout or answer.stderr}")
 
     def _any_image_with_python(self) -> Image | None:
         for name in recipes.catalogue():

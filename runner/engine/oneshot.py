@@ -23,18 +23,28 @@ class Answer:
 
 
 def ask(
-    client: DockerClient, image: str, argv: Sequence[str], *, purpose: str, mounts: Sequence[dict[str, Any]] = ()
+    client: DockerClient,
+    image: str,
+    argv: Sequence[str],
+    *,
+    purpose: str,
+    mounts: Sequence[dict[str, Any]] = (),
+    user: str | None = None,
+    seconds: float = _SECONDS,
 ) -> Answer:
-    """Run `argv` in `image` with no network; `purpose` goes into its label. Raises docker's APIError."""
+    """Run `argv` in `image` with no network, as the image's USER unless `user` is given.
+
+    `purpose` goes into its label; it is waited for `seconds`. Raises docker's APIError.
+    """
     api: Any = client.api
     config = api.create_host_config(network_mode="none")
     config["Mounts"] = list(mounts)
     container = api.create_container(
-        image, list(argv[1:]), entrypoint=[argv[0]], host_config=config, labels=labels.labels(purpose, "ask")
+        image, list(argv[1:]), entrypoint=[argv[0]], user=user, host_config=config, labels=labels.labels(purpose, "ask")
     )["Id"]
     try:
         api.start(container)
-        code = int(api.wait(container, timeout=_SECONDS)["StatusCode"])
+        code = int(api.wait(container, timeout=seconds)["StatusCode"])
         out, err = (api.logs(container, stdout=first, stderr=not first) for first in (True, False))
     finally:
         remove_container(api, container)
