@@ -50,6 +50,10 @@ class InputMount:
     target: str
     """Absolute container path of a directory."""
     source: Source
+    private: str = "overlay"
+    """`overlay`, `copy` or `read-only`: the first way that is tried; see `runner.spec.models.Privacy`."""
+    sharded: bool = False
+    """Each of several instances gets its share of the files (ShardedByS3Key)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +117,9 @@ class ContainerJob:
     network: str = "none"
     """`none` or `bridge`."""
     hostname: str = "algo-1"
+    instance_type: str | None = None
+    """As the spec names it; its CPUs and memory are in `limits`."""
+    instance_count: int = 1
+    """Containers `algo-1` to `algo-N`, each with this job but for its own host name."""
+    credentials: str = "none"
+    """`none`, `environment` or `endpoint`. The credentials themselves are never in a job."""

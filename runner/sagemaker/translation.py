@@ -5,7 +5,8 @@ from __future__ import annotations
 from runner.sagemaker import processing, training
 from runner.sagemaker.job import ContainerJob
 from runner.sagemaker.request import Request
-from runner.spec.models import Pipeline, StepType
+from runner.spec.fields import StepType
+from runner.spec.models import Pipeline
 
 
 def translate(pipeline: Pipeline, step: str) -> ContainerJob:

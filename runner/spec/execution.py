@@ -11,8 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from runner.errors import Problem, SpecError
 from runner.spec import wording
 from runner.spec.document import Document, Place, read, shown
-from runner.spec.fold import Misfit
-from runner.spec.models import (
+from runner.spec.fields import (
     Arguments,
     Command,
     ContainerPath,
@@ -20,12 +19,12 @@ from runner.spec.models import (
     Filled,
     Network,
     PortName,
-    Resources,
     StepName,
     StepType,
-    Strict,
     Timeout,
 )
+from runner.spec.fold import Misfit
+from runner.spec.models import Resources, Strict
 from runner.spec.names import did_you_mean, listed
 
 SUFFIX = "_runtime_test_spec.json"

@@ -8,67 +8,45 @@ nothing after it counts as not written. What needs more than one field, or the d
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from runner.spec import fold, units
+from runner.spec import fold
 from runner.spec.document import absolute
+from runner.spec.fields import (
+    Arguments,
+    Command,
+    ContainerPath,
+    Credentials,
+    Distribution,
+    EnvKey,
+    Filled,
+    Grace,
+    Hyperparameter,
+    Memory,
+    Network,
+    PortName,
+    Privacy,
+    Size,
+    Split,
+    StepName,
+    StepType,
+    Strategy,
+    Timeout,
+    Title,
+    Verbatim,
+    before,
+)
 from runner.spec.fold import Misfit
 from runner.spec.scalar import described
 
 TRAINING_OUTPUTS = ("model", "output")
 """What every training step has: `/opt/ml/model` and `/opt/ml/output/data`."""
 
-Words = tuple[str, ...]
-_Scalar = str | int | float | bool
-_Text = AfterValidator(fold.filled)
-
-
-def _pattern(rule: str) -> WithJsonSchema:
-    return WithJsonSchema({"type": "string", "pattern": f"^{rule}$"})
-
-
-def _before(function: Callable[[Any], Any], shape: Any) -> BeforeValidator:
-    """`shape` is what the file may hold, for the JSON Schema."""
-    return BeforeValidator(function, json_schema_input_type=shape)
-
-
-Filled = Annotated[str, _Text, _pattern(r".*\S.*")]
-Title = Annotated[str, AfterValidator(fold.title), _pattern(r"(?=.*\S)[^\u0000-\u001f\u007f-\u009f\u2028\u2029]+")]
-StepName = Annotated[str, AfterValidator(fold.step_name), _pattern(fold.STEP.pattern)]
-PortName = Annotated[str, AfterValidator(fold.port_name), _pattern(fold.PORT.pattern)]
-EnvKey = Annotated[str, AfterValidator(fold.env_key), _pattern(fold.ENV_KEY.pattern)]
-ContainerPath = Annotated[str, AfterValidator(fold.container_path), _pattern(f"{fold.PROCESSING_ROOT}.+")]
-Verbatim = Annotated[str, _before(fold.verbatim, _Scalar)]
-Hyperparameter = Annotated[str, _before(fold.hyperparameter, _Scalar | list[Any] | dict[str, Any])]
-Command = Annotated[Words, _before(fold.command, Annotated[list[_Scalar], Field(min_length=1)])]
-Arguments = Annotated[
-    Words | None, _before(fold.arguments, list[_Scalar] | dict[str, _Scalar | list[_Scalar] | None] | None)
-]
-_DURATION = r"\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*[sSmMhHdD]?\s*"
-_SIZE = r"(?=.*[1-9])\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*([bB]|[kKmMgGtT]([iI]?[bB])?)?\s*"
-Timeout = Annotated[
-    float, _before(fold.timeout, Annotated[float, Field(gt=0)] | Annotated[str, _pattern(f"(?=.*[1-9]){_DURATION}")])
-]
-Grace = Annotated[float, _before(fold.duration, Annotated[float, Field(ge=0)] | Annotated[str, _pattern(_DURATION)])]
-Memory = Annotated[
-    str | int, _before(fold.memory, Annotated[int, Field(ge=units.MIN_MEMORY)] | Annotated[str, _pattern(_SIZE)])
-]
-Size = Annotated[str | int, _before(fold.size, Annotated[int, Field(gt=0)] | Annotated[str, _pattern(_SIZE)])]
-
-
-class StepType(StrEnum):
-    PROCESSING = "processing"
-    TRAINING = "training"
-
-
-class Network(StrEnum):
-    NONE = "none"
-    BRIDGE = "bridge"
+TRANSFORM_OUTPUTS = ("output",)
+"""What every transform step has: one `.out` file for each file of its data."""
 
 
 class Strict(BaseModel):
@@ -91,6 +69,12 @@ class InputSpec(Strict):
     """`step.output`: what another step wrote; that step runs before this one."""
     path: ContainerPath | None = None
     """Container directory; default `/opt/ml/processing/input/<name>`, or the channel's directory in training."""
+    distribution: Distribution = Distribution.FULLY_REPLICATED
+    """`ShardedByS3Key`: each of several instances gets its share of the files; otherwise each gets all."""
+    content_type: Filled | None = None
+    """Of a training channel or of transform data, as `text/csv`."""
+    private: Privacy = Privacy.OVERLAY
+    """How the source is kept from the script's writes: `overlay` (the default), `copy`, or `read-only`."""
 
     @model_validator(mode="before")
     @classmethod
@@ -114,7 +98,7 @@ class OutputSpec(Strict):
 
     path: ContainerPath | None = None
     """Container directory; default `/opt/ml/processing/output/<name>`."""
-    allow_empty: Annotated[bool, _before(fold.flag, bool)] = False
+    allow_empty: Annotated[bool, before(fold.flag, bool)] = False
     """`true`: the step also passes when it writes nothing here."""
 
     @model_validator(mode="before")
@@ -129,32 +113,55 @@ class OutputSpec(Strict):
         raise Misfit(f"expected a container path, {{path, allow_empty}} or nothing; got {described(data)}")
 
 
-Outputs = Annotated[dict[PortName, OutputSpec], _before(fold.outputs, dict[PortName, OutputSpec] | list[PortName])]
+Outputs = Annotated[dict[PortName, OutputSpec], before(fold.outputs, dict[PortName, OutputSpec] | list[PortName])]
 
 
 class Resources(Strict):
     """Limits of a step's container; `cpus` and `memory` are also what the scheduler counts with."""
 
-    cpus: Annotated[float, _before(fold.positive, Annotated[float, Field(gt=0)])] | None = None
+    cpus: Annotated[float, before(fold.positive, Annotated[float, Field(gt=0)])] | None = None
     """CPUs that the step may use, as `1.5`."""
     memory: Memory | None = None
     """Bytes, or with a suffix as Docker writes it: `512m`, `2g`; at least `6m`. A step that needs more is killed."""
     # `units.size` gives bytes.
     shm_size: Size | None = None
     """Size of /dev/shm: bytes, or with a suffix as `512m`, `2g`."""
-    pids: Annotated[int, _before(fold.count, Annotated[int, Field(gt=0)])] | None = None
+    pids: Annotated[int, before(fold.count, Annotated[int, Field(gt=0)])] | None = None
     """Processes and threads that the step may have at a time."""
+
+
+class Transform(Strict):
+    """How a transform step sends its data. Names and defaults are those of SageMaker's CreateTransformJob."""
+
+    strategy: Strategy = Strategy.MULTI_RECORD
+    """`MultiRecord`: as many records in a request as `max_payload` holds; `SingleRecord`: one."""
+    split: Split = Split.NONE
+    """`Line`: a record is a line; `None`: a record is a whole file."""
+    assemble: Split = Split.NONE
+    """`Line`: the answers of a file are joined by line ends; `None`: put together as they are."""
+    accept: Filled | None = None
+    """The Accept header, as `text/csv`."""
+    max_payload: Annotated[int, before(fold.count, Annotated[int, Field(gt=0, le=100)])] = 6
+    """Most megabytes that a request may have."""
+    max_concurrent: Annotated[int, before(fold.count, Annotated[int, Field(gt=0)])] = 1
+    """Requests at one time."""
+    invocation_timeout: Timeout = 60.0
+    """Seconds that one request may take."""
+    ping_timeout: Timeout = 240.0
+    """Seconds that the server may take until `/ping` answers 200."""
 
 
 class StepSpec(Strict):
     """One step: a script (or a command) in a container, with its inputs and outputs."""
 
     type: StepType = StepType.PROCESSING
-    """`processing` (the default), or `training`: channels, hyperparameters and /opt/ml/model."""
+    """`processing` (the default), `training` (channels in, /opt/ml/model out), or `transform` (a served model)."""
     script: Filled | None = None
     """Host path of the Python file, relative to the pipeline file (or to `source_dir` when that is set)."""
     source_dir: Filled | None = None
-    """Host directory that goes into the container as a whole; `script` lies in it."""
+    """Host directory (or `.tar.gz` of one) that goes into the container as a whole; `script` lies in it."""
+    module: Filled | None = None
+    """Package or module below `source_dir`, run as `python3 -m MODULE`; instead of `script`."""
     image: Filled | None = None
     """Image of this step, instead of the pipeline's."""
     entrypoint: Command | None = None
@@ -169,10 +176,20 @@ class StepSpec(Strict):
     """Names, or name -> container directory. Training has `model` and `output`: only `allow_empty` can be set."""
     hyperparameters: dict[Filled, Hyperparameter] = {}
     """Of a training step: name -> value, as text exactly as written; lists and mappings become JSON."""
-    depends_on: Annotated[tuple[str, ...], _before(fold.names, str | list[str])] = ()
+    depends_on: Annotated[tuple[str, ...], before(fold.names, str | list[str])] = ()
     """Steps that must have passed before this one starts, where no data says so."""
+    instance_type: Filled | None = None
+    """As `ml.m5.xlarge`: gives the container that instance's CPUs and memory, as far as this machine has them."""
+    instance_count: Annotated[int, before(fold.count, Annotated[int, Field(gt=0)])] = 1
+    """That many containers, `algo-1` to `algo-N`, on a private network; all must exit 0."""
+    checkpoints: Filled | None = None
+    """Of a training step: host directory that is `/opt/ml/checkpoints`, kept from one attempt to the next."""
+    transform: Transform | None = None
+    """Of a transform step: how its data is cut into requests."""
+    credentials: Credentials = Credentials.NONE
+    """`environment` or `endpoint`: pass this machine's AWS credentials on, the way SageMaker does."""
     resources: Resources = Resources()
-    """Limits of the step's container."""
+    """Limits of the step's container; each wins over what `instance_type` says."""
     timeout: Timeout | None = None
     """Seconds, or `90s`, `5m`, `1h`: then the step is stopped and has failed. Without it there is no limit."""
     stop_grace: Grace = 120.0
@@ -183,7 +200,9 @@ class StepSpec(Strict):
     @property
     def output_names(self) -> tuple[str, ...]:
         """Everything that another step can take from this one."""
-        return TRAINING_OUTPUTS if self.type is StepType.TRAINING else tuple(self.outputs)
+        if self.type is StepType.PROCESSING:
+            return tuple(self.outputs)
+        return TRAINING_OUTPUTS if self.type is StepType.TRAINING else TRANSFORM_OUTPUTS
 
 
 class PipelineSpec(Strict):

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from runner.errors import Problem
 from runner.spec.document import Place
 from runner.spec.draft import Draft
-from runner.spec.models import StepSpec, StepType
+from runner.spec.fields import StepType
+from runner.spec.models import StepSpec
 
 INPUT_ROOT = "/opt/ml/processing/input"
 OUTPUT_ROOT = "/opt/ml/processing/output"

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from runner.errors import Problem
 from runner.spec.document import Place
 from runner.spec.draft import Draft
-from runner.spec.models import TRAINING_OUTPUTS, StepSpec, StepType
+from runner.spec.fields import StepType
+from runner.spec.models import TRAINING_OUTPUTS, StepSpec
 from runner.spec.names import did_you_mean
 
 Fault = tuple[Place, str]

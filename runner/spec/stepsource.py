@@ -10,8 +10,9 @@ from runner.errors import Problem
 from runner.spec.binding import Node, Wire
 from runner.spec.document import Document, Place
 from runner.spec.execution import Entry
+from runner.spec.fields import StepType
 from runner.spec.links import split_from
-from runner.spec.models import TRAINING_OUTPUTS, StepType, host_path
+from runner.spec.models import TRAINING_OUTPUTS, host_path
 from runner.spec.names import listed
 from runner.spec.origin import Patchwork
 

@@ -82,7 +82,8 @@ def _message(details: ErrorDetails) -> str:
     if kind == "enum":
         choices = [choice.strip("'") for choice in details["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         hint = did_you_mean(value, choices) if isinstance(value, str) else ""
-        return f"expected {' or '.join(choices)}, got {described(value)}{hint}"
+        either = " or ".join(filter(None, (", ".join(choices[:-1]), choices[-1])))
+        return f"expected {either}, got {described(value)}{hint}"
     if kind == "too_short":
         return "at least one is needed"
     return details["msg"]

@@ -30,7 +30,8 @@ IN_A_STEP = [
     ),
     (
         "    inputs: {x: {from: p.o, key: 1}}\n",
-        "4:29: steps.s.inputs.x: unknown key 'key'; known here: 'source', 'from', 'path'",
+        "4:29: steps.s.inputs.x: unknown key 'key'; known here: 'source', 'from', 'path', 'distribution', "
+        "'content_type', 'private'",
     ),
     ("    image: 3.12\n", "4:12: steps.s.image: expected text, got the number 3.12; put it in quotes: '3.12'"),
     ("    image: ''\n", "4:12: steps.s.image: must not be empty"),
@@ -57,7 +58,7 @@ IN_A_STEP = [
     ),
     (
         "    type: trainning\n",
-        "4:11: steps.s.type: expected processing or training, got 'trainning' (did you mean 'training'?)",
+        "4:11: steps.s.type: expected processing, training or transform, got 'trainning' (did you mean 'training'?)",
     ),
     ("    network: true\n", "4:14: steps.s.network: expected none or bridge, got the boolean true"),
     ("    depends_on: {p: 1}\n", "4:5: steps.s.depends_on: expected a list, got a mapping"),
@@ -283,9 +284,10 @@ WHOLE = [
     (
         HEAD + '  s: {script: a.py, "x\\e[2J": 1, inputs: {x: "\\e]0;\\a"}}\n',
         [
-            "3:21: steps.s: unknown key 'x\\x1b[2J'; known here: 'type', 'script', 'source_dir', 'image', 'entrypoint',"
-            " 'args', 'env', 'inputs', 'outputs', 'hyperparameters', 'depends_on', 'resources', 'timeout',"
-            " 'stop_grace', 'network'",
+            "3:21: steps.s: unknown key 'x\\x1b[2J'; known here: 'type', 'script', 'source_dir', 'module', 'image',"
+            " 'entrypoint', 'args', 'env', 'inputs', 'outputs', 'hyperparameters', 'depends_on', 'instance_type',"
+            " 'instance_count', 'checkpoints', 'transform', 'credentials', 'resources', 'timeout', 'stop_grace'"
+            " and 1 more",
             "3:46: steps.s.inputs.x: no file or directory '\\x1b]0;\\x07' (looked for \\x1b]0;\\x07)",
         ],
     ),
@@ -347,7 +349,8 @@ WHOLE = [
             "1:7: name: expected text, got the number 5; put it in quotes: '5'",
             "2:1: image: expected text, got a list",
             "5:13: steps.one.script: no file 'gone.py' (looked for gone.py)",
-            "6:11: steps.one.type: expected processing or training, got 'traning' (did you mean 'training'?)",
+            "6:11: steps.one.type: expected processing, training or transform, got 'traning'"
+            " (did you mean 'training'?)",
             "8:21: steps.one.outputs.b d: 'b d' is not a name for data: 1 to 64 letters, digits, '_', '.' and '-'",
             "11:14: steps.two.timeout: expected seconds, or a text as '90s', '5m', '1h'; got 'x'",
             "15:17: steps.two.inputs.k: no step 'oen' (did you mean 'one'?)",

@@ -9,7 +9,8 @@ import pytest
 from pydantic import ValidationError
 
 from runner.spec import Edge, edges, order
-from runner.spec.models import InputSpec, OutputSpec, Pipeline, PipelineSpec, Resources, StepSpec, StepType
+from runner.spec.fields import StepType
+from runner.spec.models import InputSpec, OutputSpec, Pipeline, PipelineSpec, Resources, StepSpec
 from runner.spec.mounts import input_path, output_path
 
 Load = Callable[..., Pipeline]
