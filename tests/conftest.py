@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import tempfile
 import time
 from collections.abc import Iterator
@@ -14,6 +15,11 @@ import pytest
 REQUIRED = os.environ.get("RUN_PIPELINE_REQUIRE_DOCKER") == "1"
 """Set by `make test`: a missing engine is then a failure, never a skip."""
 ROOT = Path(__file__).parent.parent
+
+
+def pytest_configure() -> None:
+    """Under `nohup` SIGHUP is ignored, and so it would be in every process that the tests start and send it to."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def _engine_error() -> str:
