@@ -146,6 +146,8 @@ class Run:
                 jobs=self._jobs,
             )
         )
+        for problem in plan.remarks:
+            broadcast.emit(Notice(at=now(), step=None, message=str(problem), problem=problem))
         for step, found in reuse.steps.items():
             text = f"does not run: its outputs come from run {found.run_id}"
             broadcast.emit(Notice(at=now(), step=step, message=text))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import EnvironmentFault
+from runner.errors import EnvironmentFault, Problem
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.schedule import Task
 from runner.pipeline.select import Selection
@@ -50,6 +50,8 @@ class Plan:
     selection: Selection
     reused: tuple[ContainerJob, ...] = ()
     """Steps that do not run but lend their outputs, as they would run now."""
+    remarks: tuple[Problem, ...] = ()
+    """Limits of SageMaker's API that the file exceeds."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,6 +83,7 @@ class Plan:
             "order": list(self.names),
             "steps": [{"needs": list(s.needs), "priority": s.priority, "job": plain(s.job)} for s in self.steps],
             "edges": plain(self.edges),
+            "warnings": plain(self.remarks),
         }
 
     def check_capacity(self, cpus: float, memory: int) -> None:
@@ -111,7 +114,8 @@ def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, 
     priority = _priorities(names, needs, durations or {})
     steps = tuple(PlannedStep(translate(pipeline, n), tuple(needs[n]), priority[n]) for n in names)
     reused = tuple(translate(pipeline, name) for name in selection.reuse)
-    return Plan(pipeline.spec.name, pipeline.file, pipeline.source_text, steps, wires, selection, reused)
+    whole = (pipeline.spec.name, pipeline.file, pipeline.source_text)
+    return Plan(*whole, steps, wires, selection, reused, pipeline.remarks)
 
 
 def _priorities(
