@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import EnvironmentFault, Problem
+from runner.errors import EnvironmentFault, Problem, UsageError
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.schedule import Task
 from runner.pipeline.select import Selection
@@ -16,6 +16,7 @@ from runner.sagemaker.job import ContainerJob
 from runner.spec import Edge, edges, order
 
 if TYPE_CHECKING:
+    from runner.engine.base import Image
     from runner.spec.models import Pipeline
 
 
@@ -99,6 +100,18 @@ class Plan:
         if faults:
             steps = "that step" if len(faults) == 1 else "these steps"
             raise EnvironmentFault("\n".join(faults), remedy=f"lower `resources` of {steps}, or give the engine more")
+
+    def check_commands(self, images: Mapping[str, Image]) -> None:
+        """Refuse steps that nothing gives a command: UsageError that names all of them. `images` by reference."""
+        idle = [
+            f"step '{step.name}' names no command, and its image '{job.image}' has neither ENTRYPOINT nor CMD"
+            for step in self.steps
+            if (job := step.job).entrypoint is None and not job.arguments
+            if not images[job.image].entrypoint and not images[job.image].cmd
+        ]
+        if idle:
+            who = "the step" if len(idle) == 1 else "these steps"
+            raise UsageError("\n".join(idle), remedy=f"give {who} a `script`, an `entrypoint` or `args`")
 
 
 def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, float] | None = None) -> Plan:
