@@ -79,6 +79,12 @@ def steps(default: Mapping[str, Any] | None = None, /, **named: Mapping[str, Any
     return "image: python\nsteps: " + json.dumps(whole, ensure_ascii=False) + "\n"
 
 
+def result(ran: Ran, step: str) -> dict[str, Any]:
+    """As `Ran.result`, also of a step that never started."""
+    results: list[dict[str, Any]] = json.loads((ran.root / "run.json").read_text())["results"]
+    return next(found for found in results if found["step"] == step)
+
+
 def nothing_started(ran: Ran) -> None:
     """Of a refused file: no run, no container."""
     assert not list(ran.root.glob("runs/*"))
