@@ -135,6 +135,9 @@ def p7(ran: Ran) -> None:
     assert not ran.output().exists()
 
 
+SLEEPS = f"trap 'exit 0' TERM; printf half-way > {MESSAGE}; echo up; sleep 3 & wait; echo woke"
+
+
 def p7_cold(ran: Ran) -> None:
     p7(ran)
     assert ran.result()["mode"] == "cold"
@@ -200,14 +203,15 @@ CASES = [
     ),
     Case(
         name="P7 MaxRuntime 1 s, sleep 3", points=("P7", "1.stop.runtime"), exit_code=1, check=p7,
-        files={"s.py": f"{SAY}{WRITE}print('up', flush=True)\ntime.sleep(3)\nprint('woke')\n"}, pipeline=steps(s={"script": "s.py", "timeout": 1, **OUT}),
+        files={"s.py": f"{SAY}{WRITE}print('up', flush=True)\ntime.sleep(3)\nprint('woke')\n"},
+        pipeline=steps(s={"script": "s.py", "timeout": 1, **OUT}),
     ),
     Case(
         name="P7 an image without Python", points=("P7", "1.stop.runtime", "1.message.stopped"), exit_code=1,
         check=p7_cold, run=on_image("RUN rm -rf /opt/venv /usr/bin/python3*"),
         pipeline=steps(s={
             "image": PROBE, "timeout": 1, "stop_grace": 1, **OUT,
-            "entrypoint": ["bash", "-c", f"trap 'exit 0' TERM; printf half-way > {MESSAGE}; echo up; sleep 3 & wait; echo woke"],
+            "entrypoint": ["bash", "-c", SLEEPS],
         }),
     ),
 ]  # fmt: skip
