@@ -78,11 +78,11 @@ CASES = [
     ),
     strict(
         "1.limit.words", {"args": ["x"] * 99 + ["", WORD + "w"], "entrypoint": ["e"] * 101},
-        "steps.s.entrypoint: 101 words; SageMaker takes at most 100 (ContainerEntrypoint)",
         "steps.s.args: 101 words; SageMaker takes at most 100 (ContainerArguments)",
         "steps.s.args: word 100 is empty; SageMaker takes no empty words (ContainerArguments)",
         f"steps.s.args: word 101, '{'w' * 30}...', has 257 characters; SageMaker takes at most 256"
         " (ContainerArguments)",
+        "steps.s.entrypoint: 101 words; SageMaker takes at most 100 (ContainerEntrypoint)",
     ),
     strict(
         "1.limit.environment", {"env": {**{f"V{number}": "x" for number in range(99)}, "L": WORD + "w", "K" * 257: ""}},

@@ -135,6 +135,27 @@ def private(ran: Ran) -> None:
     assert {path.name: path.read_text() for path in ran.output("make").iterdir()} == {"made.csv": "1"}
 
 
+APART = (
+    SEEN
+    + f"""
+if sys.argv[1:]:
+    tell(a="a")
+    sys.exit()
+found = {{}}
+for name in ("one", "two", "made", "again"):
+    found[name] = sorted(os.listdir("{INPUT}/" + name))
+    open("{INPUT}/" + name + "/new", "w").close()
+tell(**found)
+"""
+)
+
+
+def apart(ran: Ran) -> None:
+    data, made = ["a.csv", "b.csv"], ["seen.json"]
+    assert ran.seen() == {"one": data, "two": data, "made": made, "again": made}
+    assert sorted(path.name for path in (ran.root.parent.parent / "data").iterdir()) == data
+
+
 NESTED = steps(
     s={
         "script": "s.py", "outputs": ["out"],
@@ -225,6 +246,15 @@ CASES = [
     Case(
         name="P3 a script overwrites its inputs", points=("P3", "1.path.inputs-private"), pipeline=PRIVATE,
         files={"spoil.py": SPOIL, "make.py": MAKE, **DATA}, check=private,
+    ),
+    Case(
+        name="1.path.inputs-private, one directory twice", points=("1.path.inputs-private",), check=apart,
+        files={"s.py": APART, **DATA}, pipeline=steps(
+            make={"script": "s.py", "outputs": ["out"], "args": ["make"]},
+            s={"script": "s.py", "outputs": ["out"], "inputs": {
+                "one": "data", "two": "./data/", "made": {"from": "make.out"}, "again": {"from": "make.out"},
+            }},
+        ),
     ),
     Case(
         name="P6 an input around the code and another input", points=("P6", "1.path.nested-inputs"),
