@@ -118,12 +118,12 @@ def stopped(ran: Ran) -> None:
     obeys, deaf = ran.result("obeys"), ran.result("deaf")
     assert {found["verdict"] for found in (obeys, deaf)} == {"timeout"}
     assert (obeys["exit_code"], obeys["signal"], obeys["exit_message"]) == (0, None, "half-way")
-    assert obeys["reason"] == "stopped after its time-out of 1 s (it exited 0 after SIGTERM)"
+    assert obeys["reason"] == "stopped after its time-out of 4 s (it exited 0 after SIGTERM)"
     assert ran.stream(step="obeys") == b"got 15\n"
-    assert 1 <= obeys["seconds"] < 20
+    assert 4 <= obeys["seconds"] < 60
     assert (deaf["exit_code"], deaf["signal"], deaf["exit_message"]) == (137, "SIGKILL", "told to stop")
     assert ran.stream(step="deaf") == b"up\ngot\n"
-    assert 3 <= deaf["seconds"] < 20
+    assert 6 <= deaf["seconds"] < 60
     assert not ran.output("obeys").exists()
 
 
@@ -131,11 +131,11 @@ def p7(ran: Ran) -> None:
     found = ran.result()
     assert (found["state"], found["verdict"]) == ("failed", "timeout")
     assert found["seconds"] >= 1
-    assert ran.stream() == b"up\n"
+    assert b"woke" not in ran.stream()
     assert not ran.output().exists()
 
 
-SLEEPS = f"trap 'exit 0' TERM; printf half-way > {MESSAGE}; echo up; sleep 3 & wait; echo woke"
+SLEEPS = f"trap 'exit 0' TERM; printf half-way > {MESSAGE}; echo up; sleep 60 & wait; echo woke"
 
 
 def p7_cold(ran: Ran) -> None:
@@ -197,8 +197,8 @@ CASES = [
         name="1.stop", points=("1.stop.runtime", "1.stop.grace", "1.message.stopped"), exit_code=1, check=stopped,
         run=keeping_going, files={"obeys.py": OBEYS, "deaf.py": DEAF},
         pipeline=steps(
-            {"timeout": 1}, obeys={"script": "obeys.py", "stop_grace": 20, **OUT},
-            deaf={"script": "deaf.py", "timeout": "2s", "stop_grace": 1},
+            {"timeout": "4s"}, obeys={"script": "obeys.py", "stop_grace": 60, **OUT},
+            deaf={"script": "deaf.py", "stop_grace": 2},
         ),
     ),
     Case(
@@ -207,10 +207,10 @@ CASES = [
         pipeline=steps(s={"script": "s.py", "timeout": 1, **OUT}),
     ),
     Case(
-        name="P7 an image without Python", points=("P7", "1.stop.runtime", "1.message.stopped"), exit_code=1,
+        name="1.stop, an image without Python", points=("1.stop.runtime", "1.message.stopped"), exit_code=1,
         check=p7_cold, run=on_image("RUN rm -rf /opt/venv /usr/bin/python3*"),
         pipeline=steps(s={
-            "image": PROBE, "timeout": 1, "stop_grace": 1, **OUT,
+            "image": PROBE, "timeout": 4, "stop_grace": 1, **OUT,
             "entrypoint": ["bash", "-c", SLEEPS],
         }),
     ),
