@@ -98,6 +98,10 @@ specs_option: Decorator = click.option(
     help="Specs file or directory that belongs to a DAG file ({nodes, edges}).",
 )
 
+strict_option: Decorator = click.option(
+    "--strict", is_flag=True, help="Refuse what exceeds a limit of SageMaker's API; without it that is a warning."
+)
+
 
 def complete_runs(ctx: click.Context, _: click.Parameter, incomplete: str) -> list[str]:
     from runner.pipeline.store import list_runs

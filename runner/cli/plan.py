@@ -15,6 +15,7 @@ from runner.cli.options import (
     runs_dir_option,
     selection_options,
     specs_option,
+    strict_option,
 )
 from runner.cli.output import note, say, say_json, style_of_stdout
 from runner.cli.request import Request
@@ -31,6 +32,7 @@ from runner.cli.request import Request
 @json_option
 @runs_dir_option
 @specs_option
+@strict_option
 def plan(file: Path, shell: bool, color: str, as_json: bool, runs_dir: Path, **choice: Any) -> None:
     """Check FILE and show what would run: order, image, command, environment and mounts of each step.
 
@@ -47,7 +49,7 @@ def plan(file: Path, shell: bool, color: str, as_json: bool, runs_dir: Path, **c
 
     made = request.plan()
     reuse = find_reused(made, runs_dir)
-    for remark in reuse.remarks:
+    for remark in (*made.remarks, *reuse.remarks):
         note(str(remark))
     say(by_hand(made, reused=reuse.steps))
 

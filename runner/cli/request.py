@@ -16,6 +16,7 @@ class Request:
 
     file: Path
     specs: Path | None = None
+    strict: bool = False
     only: tuple[str, ...] = ()
     from_: tuple[str, ...] = ()
     until: tuple[str, ...] = ()
@@ -27,6 +28,6 @@ class Request:
         from runner.pipeline.select import select
         from runner.spec import load
 
-        pipeline = load(self.file, self.specs)
+        pipeline = load(self.file, self.specs, strict=self.strict)
         selection = select(pipeline.spec, only=self.only, from_=self.from_, until=self.until, skip=self.skip)
         return make_plan(pipeline, selection)

@@ -19,6 +19,7 @@ from runner.cli.options import (
     runs_dir_option,
     selection_options,
     specs_option,
+    strict_option,
 )
 from runner.cli.output import note
 from runner.cli.request import Request
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 )
 @runs_dir_option
 @specs_option
+@strict_option
 def run(
     file: Path,
     jobs: int | None,

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from runner.cli.options import command, json_option, specs_option
+from runner.cli.options import command, json_option, specs_option, strict_option
 from runner.cli.output import note, say, say_json
 from runner.errors import EXIT_PASSED, EXIT_USAGE, SpecError
 
@@ -15,21 +15,22 @@ from runner.errors import EXIT_PASSED, EXIT_USAGE, SpecError
 @command("run-pipeline validate pipeline.yaml\nrun-pipeline validate --json pipelines/*.yaml")
 @click.argument("files", metavar="FILE...", type=click.Path(path_type=Path), nargs=-1, required=True)
 @specs_option
+@strict_option
 @json_option
-def validate(files: tuple[Path, ...], specs: Path | None, as_json: bool) -> int:
+def validate(files: tuple[Path, ...], specs: Path | None, strict: bool, as_json: bool) -> int:
     """Check pipeline files; needs no engine and starts nothing.
 
     Every fault of every file is printed on stdout as FILE:LINE:COLUMN: PLACE: MESSAGE. Exit code 2 when there is one.
+    So is everything that exceeds a limit of SageMaker's API: a warning, with --strict a fault.
     """
-    checked = [_check(file, specs) for file in files]
+    checked = [_check(file, specs, strict=strict) for file in files]
     valid = all(entry["valid"] for entry in checked)
     if as_json:
         say_json({"schema_version": 1, "valid": valid, "files": checked})
         return EXIT_PASSED if valid else EXIT_USAGE
     for entry in checked:
         if entry["valid"]:
-            count = len(entry["steps"])
-            say(f"{entry['file']}: valid, {count} step{'s' if count != 1 else ''}")
+            say(_valid(entry))
         else:
             say(entry["message"])
     faulty = [entry for entry in checked if not entry["valid"]]
@@ -38,15 +39,27 @@ def validate(files: tuple[Path, ...], specs: Path | None, as_json: bool) -> int:
     return EXIT_PASSED if valid else EXIT_USAGE
 
 
-def _check(file: Path, specs: Path | None) -> dict[str, Any]:
+def _valid(entry: dict[str, Any]) -> str:
+    """The warnings of a file, a line each, and its verdict."""
+    from runner.errors import Problem
+    from runner.report.text import count
+
+    warnings = [str(Problem(**warning)) for warning in entry["warnings"]]
+    more = f", {count(len(warnings), 'warning')}; with --strict not valid" if warnings else ""
+    return "\n".join([*warnings, f"{entry['file']}: valid, {count(len(entry['steps']), 'step')}{more}"])
+
+
+def _check(file: Path, specs: Path | None, *, strict: bool) -> dict[str, Any]:
     from dataclasses import asdict
 
     from runner.spec import load
 
+    entry = {"file": str(file), "valid": False, "steps": [], "problems": [], "warnings": [], "message": ""}
     try:
-        pipeline = load(file, specs)
+        pipeline = load(file, specs, strict=strict)
     except SpecError as error:
         problems = [asdict(problem) for problem in error.problems]
         text = "\n".join(part for part in (error.message, error.remedy) if part)
-        return {"file": str(file), "valid": False, "steps": [], "problems": problems, "message": text}
-    return {"file": str(file), "valid": True, "steps": list(pipeline.spec.steps), "problems": [], "message": ""}
+        return {**entry, "problems": problems, "message": text}
+    warnings = [asdict(remark) for remark in pipeline.remarks]
+    return {**entry, "valid": True, "steps": list(pipeline.spec.steps), "warnings": warnings}

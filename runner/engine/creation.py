@@ -14,7 +14,7 @@ from typing import Any
 
 from runner.agent import agent_source, hook_source
 from runner.engine import labels
-from runner.engine.base import BoundInput, Image, Launch, StartMode
+from runner.engine.base import Image, Launch, StartMode
 from runner.errors import EnvironmentFault
 
 HIDDEN = "/.runner"
@@ -111,12 +111,12 @@ def hidden_path(launch: Launch, path: Path) -> str:
     """Where a staged container sees a host path until `go`."""
     if inside_run(launch, path):
         return f"{HIDDEN}/run/{path.relative_to(launch.run_root)}"
-    index = [bound.host for bound in _foreign(launch)].index(path)
-    return f"{HIDDEN}/in/{index}"
+    return f"{HIDDEN}/in/{_foreign(launch).index(path)}"
 
 
-def _foreign(launch: Launch) -> list[BoundInput]:
-    return [bound for bound in launch.inputs if not inside_run(launch, bound.host)]
+def _foreign(launch: Launch) -> list[Path]:
+    """Each once: a step may take one directory as several inputs."""
+    return list(dict.fromkeys(bound.host for bound in launch.inputs if not inside_run(launch, bound.host)))
 
 
 def bind(source: Path | str, target: str, *, read_only: bool = False) -> dict[str, Any]:
@@ -125,7 +125,7 @@ def bind(source: Path | str, target: str, *, read_only: bool = False) -> dict[st
 
 def _staged_mounts(launch: Launch) -> list[dict[str, Any]]:
     """The run directory, whole, and foreign inputs: all hidden, so that nothing need exist yet."""
-    foreign = [bind(bound.host, hidden_path(launch, bound.host), read_only=True) for bound in _foreign(launch)]
+    foreign = [bind(host, hidden_path(launch, host), read_only=True) for host in _foreign(launch)]
     return [bind(launch.run_root, f"{HIDDEN}/run"), *foreign]
 
 
@@ -188,7 +188,7 @@ def _staged_inputs(launch: Launch) -> list[dict[str, Any]]:
 
 
 def _hidden_targets(launch: Launch) -> list[str]:
-    return [*(hidden_path(launch, bound.host) for bound in _foreign(launch)), f"{HIDDEN}/run"]
+    return [*(hidden_path(launch, host) for host in _foreign(launch)), f"{HIDDEN}/run"]
 
 
 def _owned(launch: Launch, *, staged: bool) -> list[str]:

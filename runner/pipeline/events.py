@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner.engine.base import Verdict
+from runner.errors import Problem
 
 
 class StepState(enum.StrEnum):
@@ -100,6 +101,8 @@ class Notice(Event):
 
     step: str | None
     message: str
+    problem: Problem | None = None
+    """What `message` tells, when it is about a place in the pipeline file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -30,8 +30,8 @@ from runner.pipeline.schedule import Capacity, Schedule
 class Run:
     """One execution of a plan, once.
 
-    1. What cannot work is refused before anything is made: the engine, the images, the capacity, the outputs of
-       earlier runs, the directory.
+    1. What cannot work is refused before anything is made: the engine, the images, the capacity, the commands, the
+       outputs of earlier runs, the directory.
     2. Whatever happens then, every container is removed before `execute` returns or raises.
     3. `run.json` says `running` with its owner until the end, and then how it ended.
     """
@@ -70,6 +70,7 @@ class Run:
         info = self._engine.info()
         self._plan.check_capacity(info.cpus, info.memory)
         images = {name: self._engine.image(name) for name in dict.fromkeys(s.job.image for s in self._plan.steps)}
+        self._plan.check_commands(images)
         reuse = find_reused(self._plan, self._runs_dir)
         run = rundir.create(self._runs_dir)
         broadcast = self._open(run, info, reuse)
@@ -146,6 +147,8 @@ class Run:
                 jobs=self._jobs,
             )
         )
+        for problem in plan.remarks:
+            broadcast.emit(Notice(at=now(), step=None, message=str(problem), problem=problem))
         for step, found in reuse.steps.items():
             text = f"does not run: its outputs come from run {found.run_id}"
             broadcast.emit(Notice(at=now(), step=step, message=text))

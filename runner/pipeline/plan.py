@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import EnvironmentFault
+from runner.errors import EnvironmentFault, Problem, UsageError
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.schedule import Task
 from runner.pipeline.select import Selection
@@ -16,6 +16,7 @@ from runner.sagemaker.job import ContainerJob
 from runner.spec import Edge, edges, order
 
 if TYPE_CHECKING:
+    from runner.engine.base import Image
     from runner.spec.models import Pipeline
 
 
@@ -50,6 +51,8 @@ class Plan:
     selection: Selection
     reused: tuple[ContainerJob, ...] = ()
     """Steps that do not run but lend their outputs, as they would run now."""
+    remarks: tuple[Problem, ...] = ()
+    """Limits of SageMaker's API that the file exceeds."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -81,6 +84,7 @@ class Plan:
             "order": list(self.names),
             "steps": [{"needs": list(s.needs), "priority": s.priority, "job": plain(s.job)} for s in self.steps],
             "edges": plain(self.edges),
+            "warnings": plain(self.remarks),
         }
 
     def check_capacity(self, cpus: float, memory: int) -> None:
@@ -97,6 +101,18 @@ class Plan:
             steps = "that step" if len(faults) == 1 else "these steps"
             raise EnvironmentFault("\n".join(faults), remedy=f"lower `resources` of {steps}, or give the engine more")
 
+    def check_commands(self, images: Mapping[str, Image]) -> None:
+        """Refuse steps that nothing gives a command: UsageError that names all of them. `images` by reference."""
+        idle = [
+            f"step '{step.name}' names no command, and its image '{job.image}' has neither ENTRYPOINT nor CMD"
+            for step in self.steps
+            if (job := step.job).entrypoint is None and not job.arguments
+            if not images[job.image].entrypoint and not images[job.image].cmd
+        ]
+        if idle:
+            who = "the step" if len(idle) == 1 else "these steps"
+            raise UsageError("\n".join(idle), remedy=f"give {who} a `script`, an `entrypoint` or `args`")
+
 
 def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, float] | None = None) -> Plan:
     """Order, jobs and priorities of the selected steps. `durations` are seconds, by step, of earlier runs; a step that
@@ -111,7 +127,8 @@ def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, 
     priority = _priorities(names, needs, durations or {})
     steps = tuple(PlannedStep(translate(pipeline, n), tuple(needs[n]), priority[n]) for n in names)
     reused = tuple(translate(pipeline, name) for name in selection.reuse)
-    return Plan(pipeline.spec.name, pipeline.file, pipeline.source_text, steps, wires, selection, reused)
+    whole = (pipeline.spec.name, pipeline.file, pipeline.source_text)
+    return Plan(*whole, steps, wires, selection, reused, pipeline.remarks)
 
 
 def _priorities(

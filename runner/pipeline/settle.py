@@ -116,7 +116,7 @@ def _judged(engine: Engine, bound: Bound, result: StepResult, stopped: Callable[
     if result.verdict is not Verdict.PASSED:
         return write_result(bound.layout, result)
     if message is not None and not message.valid:
-        return write_result(bound.layout, _failed(result, Verdict.INVALID_OUTPUT, _not_utf8(bound)))
+        return write_result(bound.layout, _failed(result, Verdict.INVALID_OUTPUT, _not_utf8(bound, message)))
     judgement = judge(bound.launch.job.outputs, bound.launch.outputs, stopped)
     result = dataclasses.replace(result, warnings=(*result.warnings, *judgement.warnings))
     if judgement.verdict is not Verdict.PASSED:
@@ -141,8 +141,8 @@ def _failed(result: StepResult, verdict: Verdict, reason: str) -> StepResult:
     return dataclasses.replace(result, state=StepState.FAILED, verdict=verdict, reason=reason)
 
 
-def _not_utf8(bound: Bound) -> str:
-    return f"{bound.launch.job.exit_message} is not UTF-8: SageMaker fails such a job"
+def _not_utf8(bound: Bound, message: ExitMessage) -> str:
+    return f"{bound.launch.job.exit_message}: {message.fault}, and SageMaker fails such a job; write it as UTF-8"
 
 
 def _read_message(bound: Bound) -> ExitMessage | None:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import IO, Any
 
-from runner.errors import EXIT_INTERNAL, Interrupted, RunnerError, SpecError
-from runner.pipeline.events import Event, RunFinished, RunStarted, StepResult
+from runner.errors import EXIT_INTERNAL, Interrupted, Problem, RunnerError, SpecError
+from runner.pipeline.events import Event, Notice, RunFinished, RunStarted, StepResult
 
 SCHEMA_VERSION = 1
 
 
-def run_document(started: RunStarted | None, finished: RunFinished) -> dict[str, Any]:
-    """The document of a run that ended, well or not; `error` is null: what went wrong stands in the steps."""
+def run_document(started: RunStarted | None, finished: RunFinished, warnings: Sequence[Problem] = ()) -> dict[str, Any]:
+    """The document of a run that ended, well or not; `error` is null: what went wrong stands in the steps.
+
+    `warnings` are about the pipeline file, each as in `problems` of an error's document.
+    """
     return {
         "schema_version": SCHEMA_VERSION,
         "run_id": finished.run_id,
@@ -24,6 +28,7 @@ def run_document(started: RunStarted | None, finished: RunFinished) -> dict[str,
         "exit_code": finished.exit_code,
         "seconds": finished.seconds,
         "steps": [step_document(result) for result in finished.results],
+        "warnings": [asdict(problem) for problem in warnings],
         "error": None,
     }
 
@@ -64,13 +69,16 @@ class JsonDocument:
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
         self._started: RunStarted | None = None
+        self._warnings: list[Problem] = []
         self.written = False
 
     def handle(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self._started = event
         elif isinstance(event, RunFinished):
-            self._write(run_document(self._started, event))
+            self._write(run_document(self._started, event, self._warnings))
+        elif isinstance(event, Notice) and event.problem is not None:
+            self._warnings.append(event.problem)
 
     def fail(self, exc: BaseException) -> None:
         """Write the error's document, unless the run's own was written already."""

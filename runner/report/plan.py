@@ -31,8 +31,9 @@ def text(plan: Plan, reuse: Reuse, style: Style = PLAIN) -> str:
     others = [choice for choice in plan.selection.choices if choice.action != "run"]
     if others:
         blocks.append("\n".join(["not run", *(line for choice in others for line in _not_run(choice, reuse))]))
-    if reuse.remarks:
-        warnings = [f"   {one_line(str(remark))}" for remark in reuse.remarks]
+    remarks = (*plan.remarks, *reuse.remarks)
+    if remarks:
+        warnings = [f"   {one_line(str(remark))}" for remark in remarks]
         blocks.append("\n".join([style.paint("warnings", "yellow"), *warnings]))
     return "\n\n".join(blocks)
 

@@ -13,9 +13,13 @@ FAILURE_CHARACTERS = 1024
 @dataclass(frozen=True, slots=True)
 class ExitMessage:
     text: str
-    valid: bool = True
-    """False: the file is not UTF-8, and the processing job fails whatever the script's exit status was. `text` then
-    shows what could be read, with U+FFFD for the rest."""
+    fault: str = ""
+    """Where the file is not UTF-8: then the processing job fails whatever the script's exit status was. `text` shows
+    what could be read, with U+FFFD for the rest."""
+
+    @property
+    def valid(self) -> bool:
+        return not self.fault
 
 
 def exit_message(raw: bytes) -> ExitMessage:
@@ -27,8 +31,9 @@ def exit_message(raw: bytes) -> ExitMessage:
     cut = len(raw) > MESSAGE_BYTES
     try:
         return ExitMessage(codecs.getincrementaldecoder("utf-8")().decode(head, final=not cut))
-    except UnicodeDecodeError:
-        return ExitMessage(head.decode("utf-8", "replace"), valid=False)
+    except UnicodeDecodeError as error:
+        fault = f"byte {error.start + 1} (0x{head[error.start]:02x}) is not UTF-8"
+        return ExitMessage(head.decode("utf-8", "replace"), fault)
 
 
 def failure_reason(raw: bytes) -> ExitMessage:

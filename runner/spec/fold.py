@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import posixpath
 import re
 
@@ -19,7 +20,9 @@ PORT = re.compile(r"[A-Za-z0-9_.-]+")
 ENV_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 PROCESSING_ROOT = "/opt/ml/processing/"
-MAX_PATH = 256
+MAX_NAME = 255
+"""Bytes, of a file or directory on Linux."""
+MAX_PATH = 4095
 
 
 class Misfit(ValueError):
@@ -40,8 +43,8 @@ def step_name(name: str) -> str:
 
 def port_name(name: str) -> str:
     """The name of an input or output: it becomes a directory."""
-    if not PORT.fullmatch(name) or name in (".", "..") or len(name) > 64:
-        raise Misfit(f"'{name}' is not a name for data: 1 to 64 letters, digits, '_', '.' and '-'")
+    if not PORT.fullmatch(name) or name in (".", "..") or len(name) > MAX_NAME:
+        raise Misfit(f"'{name}' is not a name for data: 1 to {MAX_NAME} letters, digits, '_', '.' and '-'")
     return name
 
 
@@ -79,8 +82,10 @@ def container_path(path: str) -> str:
         raise Misfit(f"SageMaker takes only paths that begin with {PROCESSING_ROOT}, got '{path}'{same}")
     if plain != stripped:
         raise Misfit(f"write the path without '.', '..' and '//': {plain}")
-    if len(stripped) > MAX_PATH:
-        raise Misfit(f"{len(stripped)} characters; SageMaker takes at most {MAX_PATH}")
+    longest = max(len(os.fsencode(part)) for part in stripped.split("/"))
+    if longest > MAX_NAME or len(os.fsencode(stripped)) > MAX_PATH:
+        rule = f"Linux takes at most {MAX_NAME} bytes between two slashes, and {MAX_PATH} in all"
+        raise Misfit(f"no directory can have this path: {rule}")
     return stripped
 
 

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from runner.errors import Problem, SpecError
-from runner.spec import names, rules, wording
+from runner.spec import limits, names, rules, wording
 from runner.spec.checks import examine
 from runner.spec.document import Place, absolute, read
 from runner.spec.draft import Draft
@@ -22,22 +22,24 @@ _ROUNDS = 5
 """Faults can hide behind faults: a part that is left out may uncover the next. Deeper than this nobody needs."""
 _COMPARISONS = 50_000
 """For suggestions, in one file: a second or so."""
+_LINT = "SageMaker would refuse this. Without --strict it is a warning, and the pipeline runs here."
 _SPECS = "Where execution specs say what a step runs, give them with --specs: a directory or a file."
 
 
-def load(path: Path, specs: Path | None = None) -> Pipeline:
+def load(path: Path, specs: Path | None = None, *, strict: bool = False) -> Pipeline:
     """Read a pipeline file, or a DAG file with its `specs` (a file or a directory), and check all of it.
 
-    With `specs`, a pipeline file may leave out of its steps what they say: see `dagfile`.
+    With `specs`, a pipeline file may leave out of its steps what they say: see `dagfile`. What exceeds a limit of
+    SageMaker's API stands in the pipeline's `remarks`; with `strict` it is a problem like any other.
 
     Raises SpecError with every problem that could be found; host files that the pipeline needs are looked at, an
     engine is not.
     """
     with names.at_most(_COMPARISONS):
-        return _load(path, specs)
+        return _load(path, specs, strict=strict)
 
 
-def _load(path: Path, specs: Path | None) -> Pipeline:
+def _load(path: Path, specs: Path | None, *, strict: bool) -> Pipeline:
     document = read(path)
     if not isinstance(document.data, dict):
         raise SpecError([document.problem((), "expected a mapping with the key 'steps' at the top of the file")])
@@ -47,12 +49,15 @@ def _load(path: Path, specs: Path | None) -> Pipeline:
         data, origin = assemble(document, absolute(path).parent, specs)
     else:
         data, origin = document.data, document
-    spec = check({"name": escaped(path.stem), **_present(data)}, absolute(path).parent, origin)
-    return Pipeline(file=absolute(path), spec=spec, source_text=document.text)
+    named = {"name": escaped(path.stem), **_present(data)}
+    spec, remarks = check(named, absolute(path).parent, origin, strict=strict)
+    return Pipeline(file=absolute(path), spec=spec, source_text=document.text, remarks=remarks)
 
 
-def check(data: dict[str, Any], root: Path, origin: Origin) -> PipelineSpec:
-    """The pipeline that `data` (as of a `Document`) describes. Raises SpecError with all problems."""
+def check(
+    data: dict[str, Any], root: Path, origin: Origin, *, strict: bool
+) -> tuple[PipelineSpec, tuple[Problem, ...]]:
+    """The pipeline that `data` (as of a `Document`) describes, and its remarks. Raises SpecError with all problems."""
     try:
         draft, problems = Draft(PipelineSpec.model_validate(data), root, origin), []
     except ValidationError as error:
@@ -62,10 +67,13 @@ def check(data: dict[str, Any], root: Path, origin: Origin) -> PipelineSpec:
             raise _refusal(problems) from None
         draft = Draft(found.spec, root, origin, found.damaged, found.lost, found.header_damaged)
     problems += examine(draft)
+    remarks = list(limits.problems(draft))
+    if strict and remarks and not problems:
+        raise _refusal(remarks, remedy=_LINT)
     if problems:
         bare = any(rules.lacks_program(step) for _, step in draft.whole())
-        raise _refusal(problems, remedy=_SPECS if bare else "")
-    return draft.spec
+        raise _refusal([*problems, *(remarks if strict else [])], remedy=_SPECS if bare else "")
+    return draft.spec, tuple(_in_order(remarks))
 
 
 def _present(data: dict[str, Any]) -> dict[str, Any]:
@@ -73,9 +81,12 @@ def _present(data: dict[str, Any]) -> dict[str, Any]:
 
 
 def _refusal(problems: list[Problem], remedy: str = "") -> SpecError:
-    unique = dict.fromkeys(problems)
-    in_order = sorted(unique, key=lambda problem: (problem.file, problem.line, problem.column))
-    return SpecError(in_order, remedy=remedy)
+    return SpecError(_in_order(problems), remedy=remedy)
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """Each once, in the order of the file."""
+    return sorted(dict.fromkeys(problems), key=lambda problem: (problem.file, problem.line, problem.column))
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from runner.errors import Problem
 from runner.spec import fold
 from runner.spec.document import absolute
 from runner.spec.fields import (
@@ -228,6 +229,8 @@ class Pipeline(BaseModel):
     spec: PipelineSpec
     source_text: bytes
     """The file as it was read: copied into the run directory."""
+    remarks: tuple[Problem, ...] = ()
+    """Limits of SageMaker's API that the pipeline exceeds: it can run here all the same."""
 
     @property
     def root(self) -> Path:

@@ -42,7 +42,8 @@ def output_path(step: StepSpec, name: str) -> str:
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """Two things on one path, or anything inside an output: it would be uploaded with it, or be hidden by it.
+    """Two things on one path, an output inside an input, or anything inside an output: what is written to the inner one
+    would hide a part of the other, or be uploaded with it.
 
     An input inside another input is allowed, as on SageMaker.
     """
@@ -70,8 +71,8 @@ def _mounts(step: StepSpec) -> list[Mount]:
 
 def _conflict(mount: Mount, other: Mount) -> str:
     if mount.path == other.path:
-        return f"its directory {mount.path} is also that of {other.what}"
-    if other.is_output and mount.path.startswith(f"{other.path}/"):
+        return f"its directory {mount.path} is also that of {other.what}; give it another 'path'"
+    if mount.is_output and mount.path.startswith(f"{other.path}/"):
         return f"its directory {mount.path} lies inside {other.what} ({other.path})"
     if mount.is_output and other.path.startswith(f"{mount.path}/"):
         return f"its directory {mount.path} holds {other.what} ({other.path})"

@@ -1,11 +1,11 @@
-"""SageMaker's rules about one step: what each type may have, and the limits of its API.
+"""SageMaker's rules about one step: what each type may have. The limits of its API stand in `limits`.
 
 Sources: the botocore service model and the SageMaker Python SDK, as gathered in the container contract.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 
 from runner.errors import Problem
 from runner.spec.document import Place
@@ -19,10 +19,10 @@ Fault = tuple[Place, str]
 
 
 def problems(draft: Draft) -> Iterator[Problem]:
-    """What SageMaker, or this runner, would refuse about each step by itself."""
+    """What neither SageMaker nor this runner can do about each step by itself."""
     for name, step in draft.whole():
         of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
-        for place, message in (*_program(draft, step), *of_type, *_environment(draft, step)):
+        for place, message in (*_program(draft, step), *of_type):
             yield draft.problem(name, place, message, key=True)
 
 
@@ -55,44 +55,8 @@ def _training(step: StepSpec) -> Iterator[Fault]:
             yield ("outputs", name), f"a training step has the outputs 'model' and 'output' and no others{hint}"
         elif output.path is not None:
             yield ("outputs", name), "a training step's output directories are fixed; only 'allow_empty' can be set"
-    yield from _at_most(20, step.inputs, ("inputs",), "channels")
-    yield from _at_most(100, step.hyperparameters, ("hyperparameters",), "hyperparameters")
-    yield from _short(step.hyperparameters, ("hyperparameters",), 256, 2500)
 
 
 def _processing(step: StepSpec) -> Iterator[Fault]:
     if step.hyperparameters:
         yield ("hyperparameters",), "is for training steps; a processing step takes 'args'"
-    code = step.script is not None or step.source_dir is not None
-    if len(step.inputs) + code > 10:
-        also = " and the code, which counts as one" if code else ""
-        yield ("inputs",), f"{len(step.inputs)} inputs{also}; SageMaker takes at most 10"
-    yield from _at_most(10, step.outputs, ("outputs",), "outputs")
-    for field, words in (("args", step.args), ("entrypoint", step.entrypoint)):
-        yield from _at_most(100, words or (), (field,), "words")
-        for word in words or ():
-            if len(word) > 256:
-                yield (field,), f"'{word[:30]}...' has {len(word)} characters; SageMaker takes at most 256 in a word"
-
-
-def _environment(draft: Draft, step: StepSpec) -> Iterator[Fault]:
-    longest = 512 if step.type is StepType.TRAINING else 256
-    yield from _at_most(100, draft.spec.env | step.env, ("env",), "variables, the pipeline's included")
-    yield from _short(step.env, ("env",), longest, longest)
-    inherited = {key: value for key, value in draft.spec.env.items() if key not in step.env}
-    for _, message in _short(inherited, (), longest, longest):
-        yield ("env",), f"from the pipeline's env: {message}"
-
-
-def _at_most(limit: int, values: Iterable[object], place: Place, what: str) -> Iterator[Fault]:
-    number = len(list(values))
-    if number > limit:
-        yield place, f"{number} {what}; SageMaker takes at most {limit}"
-
-
-def _short(values: Mapping[str, str], place: Place, key_limit: int, value_limit: int) -> Iterator[Fault]:
-    for key, value in values.items():
-        if len(key) > key_limit:
-            yield (*place, key), f"the name has {len(key)} characters; SageMaker takes at most {key_limit}"
-        if len(value) > value_limit:
-            yield (*place, key), f"the value has {len(value)} characters; SageMaker takes at most {value_limit}"

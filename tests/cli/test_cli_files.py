@@ -67,6 +67,49 @@ def test_validate_json_has_line_and_column(here, capsys) -> None:
     assert good["steps"] == ["make", "use"]
 
 
+LIMIT = "pipeline.yaml:6:5: steps.make.args: 101 words; SageMaker takes at most 100 (ContainerArguments)"
+
+
+@pytest.fixture
+def too_many_words(here: Path) -> None:
+    """The pipeline, above one limit of SageMaker's API."""
+    words = "[" + ", ".join(["x"] * 101) + "]"
+    (here / "pipeline.yaml").write_text(PIPELINE.replace("{rows: 3}", words))
+
+
+@pytest.mark.usefixtures("too_many_words")
+def test_a_limit_of_the_api_is_a_warning_with_its_place(capsys) -> None:
+    assert entry(["validate", "pipeline.yaml"]) == 0
+    assert capsys.readouterr().out == f"{LIMIT}\npipeline.yaml: valid, 2 steps, 1 warning; with --strict not valid\n"
+    assert entry(["plan", "pipeline.yaml"]) == 0
+    assert capsys.readouterr().out.endswith(f"\nwarnings\n   {LIMIT}\n")
+    assert entry(["plan", "pipeline.yaml", "--shell"]) == 0
+    captured = capsys.readouterr()
+    assert "docker run" in captured.out
+    assert captured.err == f"{LIMIT}\n"
+    assert entry(["validate", "--json", "pipeline.yaml"]) == 0
+    (file,) = json.loads(capsys.readouterr().out)["files"]
+    assert (file["valid"], file["problems"]) == (True, [])
+    assert [(found["line"], found["path"]) for found in file["warnings"]] == [(6, "steps.make.args")]
+    assert entry(["plan", "--json", "pipeline.yaml"]) == 0
+    assert json.loads(capsys.readouterr().out)["warnings"] == file["warnings"]
+
+
+@pytest.mark.usefixtures("too_many_words")
+@pytest.mark.parametrize("words", [["run"], ["run", "--dry-run"], ["plan"], ["validate"]])
+def test_with_strict_it_is_an_error_before_anything_starts(words, here, capsys, monkeypatch) -> None:
+    monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
+    assert entry([*words, "--strict", "pipeline.yaml"]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out + captured.err).splitlines()[0] == LIMIT
+    assert "Without --strict it is a warning" in captured.out + captured.err
+    assert entry([*words, "--strict", "--json", "pipeline.yaml"]) == 2
+    document = json.loads(capsys.readouterr().out)
+    (problem,) = document["files"][0]["problems"] if words == ["validate"] else document["error"]["problems"]
+    assert (document["schema_version"], problem["line"], problem["path"]) == (1, 6, "steps.make.args")
+    assert not (here / "runs").exists()
+
+
 def test_validate_needs_no_engine(here, monkeypatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nonexistent.sock")
     assert entry(["validate", "pipeline.yaml"]) == 0

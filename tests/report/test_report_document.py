@@ -11,7 +11,7 @@ import pytest
 from report.samples import LOAD, PACKAGE, RUN_ID, TRAIN, demo_run, failed, finished, started
 
 from runner.errors import EngineUnavailable, Interrupted, Problem, SpecError
-from runner.pipeline.events import StepResult
+from runner.pipeline.events import Notice, StepResult
 from runner.report.document import JsonDocument, error_document
 
 
@@ -37,6 +37,7 @@ def test_one_document_with_everything(tmp_path: Path) -> None:
         "status": "failed",
         "exit_code": 1,
         "seconds": 62.0,
+        "warnings": [],
         "error": None,
     }
     assert [step["step"] for step in steps] == ["load", "train", "package"]
@@ -45,6 +46,16 @@ def test_one_document_with_everything(tmp_path: Path) -> None:
     assert (steps[1]["state"], steps[1]["verdict"], steps[1]["exit_code"]) == ("failed", "exit", 3)
     assert steps[1]["exit_message"] == TRAIN.exit_message
     assert (steps[2]["verdict"], steps[2]["blocked_by"]) == (None, list(PACKAGE.blocked_by))
+
+
+def test_warnings_about_the_file_have_their_place(tmp_path: Path) -> None:
+    _, (head, *rest) = demo_run(tmp_path / "runs")
+    problem = Problem("p.yaml", 3, 5, "steps.a.args", "101 words")
+    stream = io.StringIO()
+    reporter = JsonDocument(stream)
+    for event in (head, Notice(at=head.at, step=None, message=str(problem), problem=problem), *rest):
+        reporter.handle(event)
+    assert json.loads(stream.getvalue())["warnings"] == [dataclasses.asdict(problem)]
 
 
 def test_half_a_surrogate_pair_breaks_nothing(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
 import pytest
 
+from runner.errors import Problem
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.plan import Plan, PlannedStep
 from runner.pipeline.reuse import Remark, Reuse
@@ -113,6 +115,14 @@ def test_text(plan: Plan, reuse: Reuse) -> None:
         "   several runs\n"
         "   load is else"
     )
+
+
+def test_warnings_about_the_file(plan: Plan) -> None:
+    problem = Problem("pipeline.yaml", 3, 5, "steps.load.args", "101 words")
+    warned = dataclasses.replace(plan, remarks=(problem,))
+    text = report.text(warned, Reuse())
+    assert text.endswith("warnings\n   pipeline.yaml:3:5: steps.load.args: 101 words")
+    assert report.document(warned, Reuse())["warnings"] == [dataclasses.asdict(problem)]
 
 
 def test_a_command_of_the_image_alone() -> None:

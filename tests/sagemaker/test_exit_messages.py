@@ -40,6 +40,7 @@ def test_message_is_the_first_kilobyte(raw: bytes, text: str) -> None:
 def test_message_that_is_not_utf_8_is_invalid(raw: bytes) -> None:
     message = exit_message(raw)
     assert not message.valid
+    assert message.fault
     assert "\ufffd" in message.text
 
 
@@ -56,3 +57,7 @@ def test_failure_reason_is_characters_not_bytes(raw: bytes) -> None:
     reason = failure_reason(raw)
     assert reason.valid
     assert reason.text == raw.decode("utf-8", "replace")[:1024]
+
+
+def test_the_fault_names_the_first_wrong_byte() -> None:
+    assert exit_message(b"ok \xe9 latin").fault == "byte 4 (0xe9) is not UTF-8"

@@ -110,11 +110,11 @@ IN_A_STEP = [
     # --- names and paths
     (
         "    inputs: {'a b': data/raw}\n",
-        "4:14: steps.s.inputs.a b: 'a b' is not a name for data: 1 to 64 letters, digits, '_', '.' and '-'",
+        "4:14: steps.s.inputs.a b: 'a b' is not a name for data: 1 to 255 letters, digits, '_', '.' and '-'",
     ),
     (
         "    outputs: {..: }\n",
-        "4:15: steps.s.outputs...: '..' is not a name for data: 1 to 64 letters, digits, '_', '.' and '-'",
+        "4:15: steps.s.outputs...: '..' is not a name for data: 1 to 255 letters, digits, '_', '.' and '-'",
     ),
     (
         "    outputs: {o: /tmp/x}\n",
@@ -185,11 +185,13 @@ IN_A_STEP = [
     # --- mounts
     (
         "    inputs: {x: data/raw, y: {from: p.o, path: /opt/ml/processing/input/x}}\n",
-        "4:27: steps.s.inputs.y: its directory /opt/ml/processing/input/x is also that of input 'x'",
+        "4:27: steps.s.inputs.y: its directory /opt/ml/processing/input/x is also that of input 'x';"
+        " give it another 'path'",
     ),
     (
         "    inputs: {x: {from: p.o, path: /opt/ml/processing/input/code}}\n",
-        "4:14: steps.s.inputs.x: its directory /opt/ml/processing/input/code is also that of the step's code",
+        "4:14: steps.s.inputs.x: its directory /opt/ml/processing/input/code is also that of the step's code;"
+        " give it another 'path'",
     ),
     (
         "    outputs: {a: /opt/ml/processing/a, b: /opt/ml/processing/a/b}\n",
@@ -199,6 +201,25 @@ IN_A_STEP = [
         "    outputs: {a: /opt/ml/processing/input}\n",
         "4:18: steps.s.outputs.a: its directory /opt/ml/processing/input holds the step's code"
         " (/opt/ml/processing/input/code)",
+    ),
+    (
+        "    inputs: {x: data/raw}\n    outputs: {a: /opt/ml/processing/input/x/a}\n",
+        "5:18: steps.s.outputs.a: its directory /opt/ml/processing/input/x/a lies inside input 'x'"
+        " (/opt/ml/processing/input/x)",
+    ),
+    (
+        "    outputs: {a: /opt/ml/processing/input/code/a}\n",
+        "4:18: steps.s.outputs.a: its directory /opt/ml/processing/input/code/a lies inside the step's code"
+        " (/opt/ml/processing/input/code)",
+    ),
+    (
+        f"    outputs: {{o: /opt/ml/processing/{'x' * 256}}}\n",
+        "4:18: steps.s.outputs.o.path: no directory can have this path: Linux takes at most 255 bytes between two"
+        " slashes, and 4095 in all",
+    ),
+    (
+        "    type: training\n    inputs: {a/b: data/raw}\n",
+        "5:14: steps.s.inputs.a/b: 'a/b' is not a name for data: 1 to 255 letters, digits, '_', '.' and '-'",
     ),
     # --- the host's disk
     (
@@ -351,7 +372,7 @@ WHOLE = [
             "5:13: steps.one.script: no file 'gone.py' (looked for gone.py)",
             "6:11: steps.one.type: expected processing, training or transform, got 'traning'"
             " (did you mean 'training'?)",
-            "8:21: steps.one.outputs.b d: 'b d' is not a name for data: 1 to 64 letters, digits, '_', '.' and '-'",
+            "8:21: steps.one.outputs.b d: 'b d' is not a name for data: 1 to 255 letters, digits, '_', '.' and '-'",
             "11:14: steps.two.timeout: expected seconds, or a text as '90s', '5m', '1h'; got 'x'",
             "15:17: steps.two.inputs.k: no step 'oen' (did you mean 'one'?)",
             "16:10: steps.two.inputs.l: expected a host path or {from: step.output}, got the number 5",
@@ -364,59 +385,6 @@ WHOLE = [
 @pytest.mark.parametrize(("text", "lines"), WHOLE, ids=[lines[0] for _, lines in WHOLE])
 def test_a_faulty_file(refuse: Refuse, text: str, lines: list[str]) -> None:
     assert refuse(text) == [f"pipeline.yaml:{line}" for line in lines]
-
-
-LIMITS = [
-    (
-        "inputs",
-        {f"i{n}": "data/raw" for n in range(10)},
-        "10 inputs and the code, which counts as one; SageMaker takes at most 10",
-    ),
-    ("outputs", {f"o{n}": None for n in range(11)}, "11 outputs; SageMaker takes at most 10"),
-    ("args", ["x"] * 101, "101 words; SageMaker takes at most 100"),
-    ("args", ["y" * 257], f"'{'y' * 30}...' has 257 characters; SageMaker takes at most 256 in a word"),
-    ("env", {f"V{n}": "x" for n in range(100)}, "101 variables, the pipeline's included; SageMaker takes at most 100"),
-    ("env", {"V": "x" * 257}, "the value has 257 characters; SageMaker takes at most 256"),
-    ("env", {"V" * 257: "x"}, "the name has 257 characters; SageMaker takes at most 256"),
-]
-
-
-@pytest.mark.parametrize(("field", "value", "message"), LIMITS, ids=[message for _, _, message in LIMITS])
-def test_the_limits_of_sagemakers_interface(refuse: Refuse, field: str, value: object, message: str) -> None:
-    import json
-
-    text = {"image": "x", "env": {"SHARED": "1"}, "steps": {"s": {"script": "a.py", field: value}}}
-    found = refuse(json.dumps(text), "pipeline.json")
-    assert len(found) == 1
-    assert found[0].endswith(message)
-
-
-TRAINING_LIMITS = [
-    ("inputs", {f"i{n}": "data/raw" for n in range(21)}, "21 channels; SageMaker takes at most 20"),
-    ("hyperparameters", {f"h{n}": 1 for n in range(101)}, "101 hyperparameters; SageMaker takes at most 100"),
-    ("hyperparameters", {"h": "x" * 2501}, "the value has 2501 characters; SageMaker takes at most 2500"),
-    ("env", {"V": "x" * 513}, "the value has 513 characters; SageMaker takes at most 512"),
-]
-
-
-@pytest.mark.parametrize(("field", "value", "message"), TRAINING_LIMITS, ids=[line for _, _, line in TRAINING_LIMITS])
-def test_the_limits_of_training(refuse: Refuse, field: str, value: object, message: str) -> None:
-    import json
-
-    text = {"image": "x", "steps": {"s": {"type": "training", "script": "a.py", field: value}}}
-    found = refuse(json.dumps(text), "pipeline.json")
-    assert len(found) == 1
-    assert found[0].endswith(message)
-
-
-def test_the_pipelines_own_variables_count_for_each_step(refuse: Refuse) -> None:
-    text = (
-        f"image: x\nenv: {{A: {'x' * 257}}}\nsteps: {{s: {{script: a.py}}, t: {{script: a.py, env: {{A: short}}}}}}\n"
-    )
-    assert refuse(text) == [
-        "pipeline.yaml:3:9: steps.s.env: from the pipeline's env: the value has 257 characters;"
-        " SageMaker takes at most 256"
-    ]
 
 
 def test_data_that_cannot_be_used(refuse: Refuse, project: Path) -> None:
