@@ -10,7 +10,7 @@ from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
-from runner.sagemaker.job import ContainerJob, InputMount, Limits, OutputMount, StepData
+from runner.sagemaker.job import CodeBundle, CodeText, ContainerJob, InputMount, Limits, OutputMount, StepData
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan, PlannedStep
@@ -102,7 +102,10 @@ def _source(mount: InputMount, reused: set[str]) -> str:
     if isinstance(source, StepData):
         earlier = " (of an earlier run)" if source.step in reused else ""
         return f"{source.step}.{source.output}{earlier}"
-    return shown_path(Path(source.path))
+    if isinstance(source, CodeText):
+        return f"{source.name}, which starts the code"
+    packed = ", as sourcedir.tar.gz" if isinstance(source, CodeBundle) else ""
+    return f"{shown_path(Path(source.path))}{packed}"
 
 
 def _destination(output: OutputMount) -> str:
