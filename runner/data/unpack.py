@@ -60,6 +60,14 @@ def archived(source: Path) -> dict[str, str]:
     return found
 
 
+def holds(source: Path, name: str) -> bool:
+    """Whether a source directory, or an archive of one, has a file of that name at its root now."""
+    try:
+        return name in archives.files(source) if archives.is_archive(source.name) else (source / name).is_file()
+    except (OSError, archives.Unfit):
+        return False  # whoever lays the archive out says what is wrong with it
+
+
 @contextmanager
 def _read(source: Path) -> Iterator[tarfile.TarFile]:
     try:

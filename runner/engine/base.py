@@ -133,6 +133,8 @@ class Installation:
     step: str
     stopped: Callable[[], bool]
     """Whether the run was stopped: then nothing more is fetched."""
+    tell: Callable[[str], None]
+    """Hears what takes time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,6 +89,7 @@ def _lock(path: Path, stopped: Callable[[], bool]) -> Iterator[None]:
 
 def _make(api: Any, wanted: Installation, found: Path, *, rootless: bool) -> None:
     """Under the lock: what an earlier process left half-done is nobody's."""
+    wanted.tell(f"collects what its {FILE} asks for, in a container with a network; later runs need not")
     part, cache = found.with_name(f"{found.name}.part"), found.parent / "pip"
     shutil.rmtree(part, ignore_errors=True)
     part.mkdir()

@@ -73,6 +73,7 @@ class Workshop:
                 run_id=self.sources.run.run_id,
                 step=job.step,
                 stopped=lambda: self.stops.asked,
+                tell=lambda message: self.notice(job.step, message),
             )
         )
 

@@ -14,7 +14,7 @@ from runner.data.materialise import bundle, code_file, code_text, code_tree, sin
 from runner.data.unpack import unpack
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
 from runner.engine.render import reproduce_script, shell_script
-from runner.errors import SpecError
+from runner.errors import RequirementsError, SpecError
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import SCHEMA, plain
@@ -97,8 +97,12 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout,
         BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings)) for item in job.inputs
     )
     watched = _look_at_host_data(job, inputs)
+    fault: RequirementsError | None = None
     if job.requirements is not None and (layout.code / REQUIREMENTS).is_file():
-        inputs = (*inputs, BoundInput("requirements", COLLECTED, collect(job, image, layout.code)))
+        try:
+            inputs = (*inputs, BoundInput("requirements", COLLECTED, collect(job, image, layout.code)))
+        except RequirementsError as error:  # what a person needs to look into it is written all the same
+            fault = error
         job = installing(job)
     outputs = tuple(BoundOutput(item.name, item.target, layout.attempt / item.name) for item in job.outputs)
     for output in outputs:
@@ -118,6 +122,8 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout,
     )
     layout.job.write_bytes(json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id}))
     _write_scripts(launch, layout)
+    if fault is not None:
+        raise fault
     warnings += [text for seen in watched if (text := seen.warning()) is not None]
     return Bound(launch, layout, _host_path(job.exit_message, (*outputs, *config)), tuple(warnings), watched)
 

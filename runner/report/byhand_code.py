@@ -6,6 +6,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.data.unpack import holds
 from runner.engine.base import BoundOutput
 from runner.engine.dockercli import csv_field
 from runner.sagemaker.code import BUNDLE, COLLECTED, REQUIREMENTS
@@ -33,6 +34,13 @@ def copy_code(source: CodeFile | CodeTree | CodeBundle | CodeText, target: Path)
     )
 
 
+def asking(job: ContainerJob) -> CodeTree | CodeBundle | None:
+    """The code of a step whose `requirements.txt` is installed for it; None when there is nothing to install."""
+    source = next((item.source for item in job.inputs if isinstance(item.source, CodeTree | CodeBundle)), None)
+    asks = job.requirements is not None and source is not None and holds(Path(source.path), REQUIREMENTS)
+    return source if asks else None
+
+
 @dataclass(frozen=True, slots=True)
 class Packages:
     """What a step's `requirements.txt` needs before the step's container, which may have no network."""
@@ -43,31 +51,21 @@ class Packages:
 
 def packages(job: ContainerJob, root: Path, image: str) -> Packages | None:
     """None when the step has no `requirements.txt` that is installed for it. `root` is the step's directory."""
-    source = next((item.source for item in job.inputs if isinstance(item.source, CodeTree | CodeBundle)), None)
-    if job.requirements is None or source is None or not _asks(Path(source.path)):
+    source = asking(job)
+    if source is None:
         return None
-    mount, code = BoundOutput("requirements", COLLECTED, root / "requirements"), source.path
-    lines = [shlex.join(["mkdir", "-p", str(mount.host)])]
-    if archives.is_archive(code):
-        code = str(root / "unpacked")
-        lines += [shlex.join(["mkdir", code]), shlex.join(["tar", "-C", code, "-xzf", source.path])]
+    mount = BoundOutput("requirements", COLLECTED, root / "requirements")
+    unpacked = root / "requirements-code"  # a copy, since a local project is built where it lies
+    lines = [shlex.join(["mkdir", "-p", str(mount.host), str(unpacked)]), copy_code(CodeTree(source.path), unpacked)]
     script = (
         f"{job.requirements} -m pip wheel --wheel-dir {COLLECTED} -r {REQUIREMENTS}"
         f" && find {COLLECTED} -name '*.whl' > {COLLECTED}/{REQUIREMENTS}"
     )
-    words = ["docker", "run", "--rm", "--mount", _bind(code, _CODE, ",readonly"), "--mount"]
-    words += [_bind(str(mount.host), COLLECTED), "--workdir", _CODE, "--entrypoint", "/bin/sh", image, "-c", script]
-    remark = f"# What {REQUIREMENTS} asks for, with a network, and with pip's own settings in the image."
+    words = ["docker", "run", "--rm", "--mount", _bind(unpacked, _CODE), "--mount"]
+    words += [_bind(mount.host, COLLECTED), "--workdir", _CODE, "--entrypoint", "/bin/sh", image, "-c", script]
+    remark = f"# What {REQUIREMENTS} asks for, over the network, with the pip settings of the image."
     return Packages(mount, [*lines, remark, shlex.join(words)])
 
 
-def _asks(source: Path) -> bool:
-    try:
-        named = REQUIREMENTS in archives.files(source) if archives.is_archive(source.name) else None
-    except (OSError, archives.Unfit):
-        return False  # the copy of the archive fails next, in words of its own
-    return (source / REQUIREMENTS).is_file() if named is None else named
-
-
-def _bind(source: str, target: str, more: str = "") -> str:
-    return f"type=bind,{csv_field(f'source={source}')},target={target}{more}"
+def _bind(source: Path, target: str) -> str:
+    return f"type=bind,{csv_field(f'source={source}')},target={target}"

@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.report.byhand_code import asking
 from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
+from runner.sagemaker.code import REQUIREMENTS
 from runner.sagemaker.job import CodeBundle, CodeText, ContainerJob, InputMount, Limits, OutputMount, StepData
 
 if TYPE_CHECKING:
@@ -69,6 +71,8 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     targets = max(map(len, [*(m.target for m in job.inputs), *(m.target for m in job.outputs)]), default=0)
     for mount in job.inputs:
         yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}"
+    if asking(job) is not None:
+        yield "packages", f"of {REQUIREMENTS}, installed before the script starts"
     for output in job.outputs:
         yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
     for file in job.config:
@@ -103,7 +107,7 @@ def _source(mount: InputMount, reused: set[str]) -> str:
         earlier = " (of an earlier run)" if source.step in reused else ""
         return f"{source.step}.{source.output}{earlier}"
     if isinstance(source, CodeText):
-        return f"{source.name}, which starts the code"
+        return f"{source.name}: {one_line(source.content.rstrip().rpartition(chr(10))[2])}"
     packed = ", as sourcedir.tar.gz" if isinstance(source, CodeBundle) else ""
     return f"{shown_path(Path(source.path))}{packed}"
 
