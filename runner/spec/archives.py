@@ -111,8 +111,9 @@ def _outside(member: tarfile.TarInfo, links: set[str]) -> str:
         return _leads_out(member.linkname, posixpath.dirname(path))
     if member.islnk():
         target = posixpath.normpath(member.linkname)
-        behind = target in links or any(parent in links for parent in _parents(target))
-        return f"a hard link to the link {described(target)}" if behind else _leads_out(member.linkname, "")
+        out = _leads_out(member.linkname, "")
+        behind = not out and (target in links or any(parent in links for parent in _parents(target)))
+        return f"a hard link to the link {described(target)}" if behind else out
     return "" if member.isreg() or member.isdir() else "which is a device or a FIFO"
 
 
@@ -129,5 +130,6 @@ def _leads_out(target: str, directory: str) -> str:
 
 
 def _parents(path: str) -> Iterator[str]:
+    """Of a relative path."""
     while path := posixpath.dirname(path):
         yield path
