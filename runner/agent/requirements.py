@@ -12,17 +12,29 @@ import subprocess
 import sys
 
 CODE, OUT, PIP_CACHE = "/run-pipeline/code", "/run-pipeline/out", "/run-pipeline/cache"
-WORK = "/tmp/code"
-OLD_PIP = 78
+WORK, LOG = "/tmp/code", "/tmp/pip.log"
+OLD_PIP, UNREACHABLE = 78, 79
+UNFETCHED = re.compile(r"Could not fetch URL (\S+): (?!404 )(.*)")
 OPTIONS = re.compile(
     r"(-i|-f|--(index-url|extra-index-url|find-links|trusted-host|pre|prefer-binary|no-binary|only-binary))\b"
 )
 
 
 def pip(*words):
-    status = subprocess.call([sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", *words])
+    always = ["--disable-pip-version-check", "--no-input", "--log", LOG]
+    status = subprocess.call([sys.executable, "-m", "pip", *always, *words])
     if status:
+        check_index()
         sys.exit(status if status > 0 else 128 - status)
+
+
+def check_index():
+    """To pip an index that does not answer is one that has nothing: only its log tells the two apart."""
+    with open(LOG, encoding="utf-8", errors="replace") as handle:
+        found = next((match for match in map(UNFETCHED.search, handle) if match), None)
+    if found:
+        print("ERROR: could not fetch %s: %s" % (re.sub("//[^/]*@", "//", found.group(1)), found.group(2)[:200]))
+        sys.exit(UNREACHABLE)
 
 
 def check_pip():

@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.agent import requirements_source
-from runner.agent.requirements import CODE, OLD_PIP, OUT, PIP_CACHE
+from runner.agent.requirements import CODE, OLD_PIP, OUT, PIP_CACHE, UNREACHABLE
 from runner.engine import labels
 from runner.engine.base import Installation
 from runner.engine.creation import bind
@@ -178,7 +178,7 @@ def _failure(wanted: Installation, code: int, output: str) -> Exception:
         return EnvironmentFault(
             f"pip was killed while it resolved {FILE} (exit {code})", remedy="is there memory left?"
         )
-    if _NOT_THE_STEPS_FAULT.search(output):
+    if code == UNREACHABLE or _NOT_THE_STEPS_FAULT.search(output):
         return EnvironmentFault(
             f"what {FILE} of step '{wanted.step}' asks for cannot be fetched: {last}",
             remedy="check the network, and that `pip config list` here names an index that a container can reach",
