@@ -30,6 +30,8 @@ def pip(*words):
 
 def check_index():
     """To pip an index that does not answer is one that has nothing: only its log tells the two apart."""
+    if not os.path.exists(LOG):  # pip did not come to that
+        return
     with open(LOG, encoding="utf-8", errors="replace") as handle:
         found = next((match for match in map(UNFETCHED.search, handle) if match), None)
     if found:

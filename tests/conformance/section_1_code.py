@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import subprocess
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,21 @@ def installed(ran: Ran) -> None:
     assert seen["sockets"] == ["lo"]  # no network was opened for it
 
 
+def by_hand(engine: Any, directory: Path) -> Ran:
+    """`reproduce.sh` installs the same packages, with nothing but docker."""
+    ran = execute(engine, directory)
+    told = subprocess.run(
+        ["bash", str(ran.root / "steps" / "s" / "reproduce.sh")],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert told.returncode == 0, told.stderr
+    assert f"Successfully installed {PACKAGE}-{VERSION}" in told.stdout
+    return ran
+
+
 def installed_before_training(ran: Ran) -> None:
     seen = model(ran)
     assert (seen["version"], seen["argv"]) == (VERSION, ["train.py", "--depth", "3"])
@@ -283,6 +299,17 @@ CASES = [
         },
         check=installed,
         run=again,
+    ),
+    Case(
+        name="1.code.requirements-by-hand",
+        points=("1.code.requirements",),
+        pipeline=step("source_dir: src", "script: load.py", "outputs: [out]"),
+        files={
+            "src/load.py": INSTALLED + 'tell(**where, sockets=sorted(os.listdir("/sys/class/net")))\n',
+            "src/requirements.txt": REQUIRES,
+        },
+        check=installed,
+        run=by_hand,
     ),
     Case(
         name="1.code.requirements-missing",
