@@ -6,12 +6,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.report.byhand_code import asking
 from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
-from runner.sagemaker.code import REQUIREMENTS
 from runner.sagemaker.job import CodeBundle, CodeText, ContainerJob, InputMount, Limits, OutputMount, StepData
 
 if TYPE_CHECKING:
@@ -71,8 +69,7 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     targets = max(map(len, [*(m.target for m in job.inputs), *(m.target for m in job.outputs)]), default=0)
     for mount in job.inputs:
         yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}"
-    if asking(job) is not None:
-        yield "packages", f"of {REQUIREMENTS}, installed before the script starts"
+    yield from _packages(job)
     for output in job.outputs:
         yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
     for file in job.config:
@@ -80,6 +77,14 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     yield "limits", limits(job.limits)
     yield "network", "none" if job.network == "none" else f"{job.network} (open)"
     yield "starts", f"when {listed(step.needs)} passed" if step.needs else "at once"
+
+
+def _packages(job: ContainerJob) -> Iterator[Row]:
+    if job.requirements is not None:
+        from runner.report.byhand_code import asking  # with pydantic, which a plan already made has loaded
+
+        if asking(job) is not None:
+            yield "packages", "of requirements.txt, installed before the script starts"
 
 
 def _env(job: ContainerJob) -> Iterator[Row]:

@@ -17,7 +17,7 @@ from runner.pipeline.reuse import Reuse
 from runner.pipeline.select import select
 from runner.pipeline.store import Reused
 from runner.report.byhand import shell
-from runner.report.plan import text
+from runner.report.plan import text as plan_text
 from runner.spec import load
 
 PIPELINE = """\
@@ -145,7 +145,7 @@ def test_requirements_and_archives_by_hand(project: Path, python_image: str) -> 
     assert told.returncode == 0, told.stderr
     assert (project / "by-hand" / "load" / "published" / "data" / "x").read_text() == "42"
     assert "fitted 42 ['--depth', '3']" in told.stdout
-    assert "packages  of requirements.txt, installed before the script starts" in text(plan_of(project), Reuse())
+    assert "packages  of requirements.txt, installed before the script starts" in plan_text(plan_of(project), Reuse())
 
 
 @pytest.fixture
