@@ -4,11 +4,13 @@
     ├── UsageError                 2    the command line or a file is wrong: nothing was started
     │   ├── SpecError              2    a pipeline, DAG or specs file, with file, line and column
     │   └── NothingSelectedError   5    the selection is valid and matches no step
+    ├── RequirementsError          1    pip cannot install what a step asks for: becomes that step's result
     ├── EnvironmentFault           3    the machine is at fault, never the user's script
     │   ├── EngineUnavailable           no engine answers, or this user may not talk to it
     │   ├── EngineLost                  the engine went away, or contradicted itself, in mid-run
     │   ├── ImageUnavailable            an image is missing and can be neither pulled nor built
-    │   └── WorkspaceError              disk full, not writable, or not a place that Docker can mount
+    │   ├── WorkspaceError              disk full, not writable, or not a place that Docker can mount
+    │   └── Abandoned                   the run was stopped while a step was made ready
     ├── Interrupted                130 / 143 / 129, after every container is stopped
     └── InternalError              4    a fault of this tool: the traceback is saved
 
@@ -82,6 +84,18 @@ class NothingSelectedError(UsageError):
     exit_code = EXIT_NOTHING_SELECTED
 
 
+class RequirementsError(RunnerError):
+    """pip cannot install what a step asks for, whatever the machine does; becomes that step's result."""
+
+    exit_code: ClassVar[int] = EXIT_STEP_FAILED
+
+    def __init__(self, message: str, *, status: int, output: str) -> None:
+        super().__init__(message)
+        self.status = status
+        """pip's own exit status."""
+        self.output = output
+
+
 class EnvironmentFault(RunnerError):
     """The machine, not the user's script, is at fault."""
 
@@ -102,6 +116,10 @@ class ImageUnavailable(EnvironmentFault):
 
 class WorkspaceError(EnvironmentFault):
     """The workspace is full, not writable, or not a place that the engine can mount."""
+
+
+class Abandoned(EnvironmentFault):
+    """The run was stopped while a step was made ready: that step is cancelled."""
 
 
 class Interrupted(RunnerError):

@@ -23,5 +23,11 @@ def hook_source() -> str:
     return _read("hook")
 
 
+@cache
+def requirements_source() -> str:
+    """The program that resolves a `requirements.txt`, for the image's interpreter with `-c`."""
+    return _read("requirements")
+
+
 def _read(part: str) -> str:
     return (Path(__file__).parent / f"{part}.py").read_text(encoding="utf-8")

@@ -15,7 +15,14 @@ from runner.data.manifest import Manifest
 from runner.data.reading import Reading, never
 
 
-def pack(root: Path, manifest: Manifest, target: Path, stopped: Callable[[], bool] = never) -> None:
+def pack(
+    root: Path,
+    manifest: Manifest,
+    target: Path,
+    stopped: Callable[[], bool] = never,
+    *,
+    empty_directories: bool = False,
+) -> None:
     """Write the manifest's files below `root` to the new file `target`. Streams: memory does not grow with the data.
 
     Raises OSError, FileExistsError among them, and Stopped.
@@ -33,6 +40,9 @@ def pack(root: Path, manifest: Manifest, target: Path, stopped: Callable[[], boo
             _add_parents(archive, entry.path, made)
             _add_file(archive, root / entry.path, entry.path, reading)
             archive.members = []  # type: ignore[attr-defined]  # tarfile remembers every entry otherwise
+        for skipped in manifest.skipped if empty_directories else ():
+            if skipped.kind == "empty directory":
+                _add_parents(archive, f"{skipped.path}/x", made)
 
 
 def _add_parents(archive: tarfile.TarFile, path: str, made: set[str]) -> None:

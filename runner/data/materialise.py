@@ -10,8 +10,12 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.data.archive import pack
 from runner.data.files import copy_file, printable
+from runner.data.manifest import scan
+from runner.data.reading import PACK_LIMIT, Unfit
 from runner.errors import WorkspaceError
+from runner.spec.archives import is_archive
 
 LEFT_OUT = frozenset({"__pycache__", ".git"})
 
@@ -63,6 +67,27 @@ def code_tree(source: Path, directory: Path, leave_out: Path | None = None) -> t
         else:
             strange.append(printable(relative))
     return tuple(strange)
+
+
+def code_text(name: str, content: str, directory: Path) -> Path:
+    """Write a script of the platform's own into a new directory. Raises OSError."""
+    directory.mkdir(parents=True)
+    target = directory / name
+    target.write_text(content, encoding="utf-8", errors="surrogateescape")
+    return target
+
+
+def bundle(source: Path, tree: Path, target: Path) -> None:
+    """The code as `sourcedir.tar.gz` at `target`, in a new directory: `source` itself where it is an archive, else the
+    copied `tree`, packed. Raises WorkspaceError for a name that no archive can hold, and OSError."""
+    target.parent.mkdir(parents=True)
+    if is_archive(source.name):
+        copy_file(source, target, 0o644)
+        return
+    try:
+        pack(tree, scan(tree, longest=PACK_LIMIT), target, empty_directories=True)
+    except Unfit as error:
+        raise WorkspaceError(f"the source directory {printable(source)} cannot be packed: {error}") from error
 
 
 def code_files(source: Path, leave_out: Path | None = None) -> Iterator[tuple[str, Path]]:

@@ -121,6 +121,23 @@ class Launch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Installation:
+    """A `requirements.txt` that is to be installed in a step's container, which may have no network."""
+
+    image: Image
+    interpreter: str
+    """As the command that installs names it: `python` or `python3`."""
+    code: Path
+    """Host directory with the file, and with all that it may refer to."""
+    run_id: str
+    step: str
+    stopped: Callable[[], bool]
+    """Whether the run was stopped: then nothing more is fetched."""
+    tell: Callable[[str], None]
+    """Hears what takes time."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How a container ended. `verdict` is passed, exit, oom, timeout, cancelled or infrastructure here: outputs are
     judged later, by the room that publishes them."""
@@ -181,6 +198,12 @@ class Engine(Protocol):
 
     def image(self, reference: str) -> Image:
         """The image, looked up on the engine (and probed once per image id). Raises ImageUnavailable."""
+
+    def collect(self, wanted: Installation) -> Path:
+        """A directory with all packages that it takes, and an exact `requirements.txt` for them; made once.
+
+        Raises RequirementsError when pip cannot, EnvironmentFault when the machine cannot.
+        """
 
     def prepare(self, launch: Launch) -> Container:
         """Create the container; when `launch.image.mode` is staged, start it too. Raises EnvironmentFault."""

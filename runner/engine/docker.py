@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.agent import agent_source
-from runner.engine import creation, privacy
+from runner.engine import creation, privacy, requirements
 from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
-from runner.engine.base import EngineInfo, Image, Launch, Leftover, StartMode
+from runner.engine.base import EngineInfo, Image, Installation, Launch, Leftover, StartMode
 from runner.engine.client import Endpoint, endpoint
 from runner.engine.container import DockerContainer, arm
 from runner.engine.faults import lost_is
@@ -72,10 +72,18 @@ class DockerEngine:
             found = probe(self._api, str(raw["Id"]), self._facts().engine_id)
         return _image(reference, raw, found)
 
-    def prepare(self, launch: Launch) -> DockerContainer:
+    def collect(self, wanted: Installation) -> Path:
+        self._guard(wanted.run_id)
+        return requirements.collect(self._api, wanted, rootless=self._facts().rootless)
+
+    def _guard(self, run_id: str) -> None:
+        """Have a janitor for the run before anything is made for it."""
         with self._lock:
-            if launch.run_id not in self._janitors:
-                self._janitors[launch.run_id] = Janitor(launch.run_id)
+            if run_id not in self._janitors:
+                self._janitors[run_id] = Janitor(run_id)
+
+    def prepare(self, launch: Launch) -> DockerContainer:
+        self._guard(launch.run_id)
         try:
             launch.scratch.mkdir(parents=True, exist_ok=True)
             with lost_is(EngineLost):

@@ -28,6 +28,7 @@ from runner.engine.base import (
     BoundInput,
     EngineInfo,
     Image,
+    Installation,
     Launch,
     Leftover,
     Outcome,
@@ -107,8 +108,8 @@ class Canned:
 
 Script = Callable[[FakeStep], "int | Outcome | None"]
 Hook = Callable[[str, str], None]
-"""Called as `hook(point, step)` at `image` (with the reference), `prepare`, `run`, `stop`, `remove` and `reclaim`; it
-may wait, and what it raises comes out of that call."""
+"""Called as `hook(point, step)` at `image` (with the reference), `collect`, `prepare`, `run`, `stop`, `remove` and
+`reclaim`; it may wait, and what it raises comes out of that call."""
 
 
 def small_outputs(step: FakeStep) -> int:
@@ -174,6 +175,12 @@ class FakeEngine:
             reference=reference, id=f"sha256:{reference}", entrypoint=(), cmd=("python3",), env=(), user="",
             working_dir="", python=python, python_version=python and "3.11.0", mode=mode,
         )  # fmt: skip
+
+    def collect(self, wanted: Installation) -> Path:
+        """Nothing is installed here: the code's own directory stands for what was collected."""
+        self._check()
+        self.at("collect", wanted.step)
+        return wanted.code
 
     def prepare(self, launch: Launch) -> FakeContainer:
         self._check()

@@ -11,17 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from runner.data.files import json_bytes, os_fault, remove_tree
-from runner.engine.base import Container, Engine, Image, Outcome, StopReason, Verdict
-from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault
+from runner.engine.base import Container, Engine, Image, Installation, Outcome, StopReason, Verdict
+from runner.errors import Abandoned, EngineLost, EngineUnavailable, EnvironmentFault, RequirementsError
 from runner.pipeline.binding import Bound, Sources, bind
 from runner.pipeline.events import Event, Notice, StepResult, StepStarted, StepState
 from runner.pipeline.outbox import Log, Outbox
 from runner.pipeline.plan import PlannedStep
+from runner.pipeline.requirements import explained, not_installed
 from runner.pipeline.rundir import now
 from runner.pipeline.settle import infrastructure, settle, write_result
 from runner.pipeline.stops import Stops
+from runner.sagemaker.job import ContainerJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +58,24 @@ class Workshop:
         self.post(Notice(at=now(), step=step, message=message))
 
     def prepare(self, planned: PlannedStep) -> Prepared:
-        """Lay out the files and make the container. Raises EnvironmentFault; then there is no container."""
-        bound = bind(planned, self.images[planned.job.image], self.sources)
+        """Lay out the files and make the container. Raises EnvironmentFault or RequirementsError; then there is no
+        container."""
+        bound = bind(planned, self.images[planned.job.image], self.sources, self._collect)
         return Prepared(bound, self.engine.prepare(bound.launch))
+
+    def _collect(self, job: ContainerJob, image: Image, code: Path) -> Path:
+        """What the code's `requirements.txt` asks for."""
+        return self.engine.collect(
+            Installation(
+                image=image,
+                interpreter=job.requirements or "python",
+                code=code,
+                run_id=self.sources.run.run_id,
+                step=job.step,
+                stopped=lambda: self.stops.asked,
+                tell=lambda message: self.notice(job.step, message),
+            )
+        )
 
     def discard(self, prepared: Prepared) -> None:
         """Take back what was prepared and never ran, its files too."""
@@ -90,7 +108,7 @@ def run_step(
     shop: Workshop, planned: PlannedStep, obtain: Callable[[], Prepared], tell: Callable[[Ended], None]
 ) -> None:
     """Run a step to its end; returns when its container is removed. `obtain` gives the prepared container, or raises
-    EnvironmentFault. `tell` hears the end, once."""
+    EnvironmentFault or RequirementsError. `tell` hears the end, once."""
     image = shop.images[planned.job.image]
     base = StepResult(
         step=planned.name,
@@ -104,6 +122,14 @@ def run_step(
     layout = shop.sources.run.layout.step(planned.name)
     try:
         prepared = obtain()
+    except RequirementsError as error:
+        tell(Ended(not_installed(layout, replace(base, finished_at=now()), error)))
+        return
+    except Abandoned as error:
+        tell(
+            Ended(write_result(layout, replace(base, verdict=Verdict.CANCELLED, reason=str(error), finished_at=now())))
+        )
+        return
     except EnvironmentFault as error:
         result = write_result(layout, infrastructure(replace(base, finished_at=now()), str(error)))
         gone = str(error) if isinstance(error, EngineLost | EngineUnavailable) else ""
@@ -133,6 +159,7 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
             outcome = _run(container, out, err)
+        outcome = explained(bound, outcome)
     except OSError as error:
         return write_result(layout, infrastructure(base, str(os_fault(error, layout.root, "cannot start the step"))))
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -10,16 +10,28 @@ from typing import Any
 from runner.data.files import json_bytes, os_fault
 from runner.data.hostdata import Look, look
 from runner.data.manifest import named
-from runner.data.materialise import code_file, code_tree, single_file
+from runner.data.materialise import bundle, code_file, code_text, code_tree, single_file
+from runner.data.unpack import unpack
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
 from runner.engine.render import reproduce_script, shell_script
-from runner.errors import SpecError
+from runner.errors import RequirementsError, SpecError
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import RunDirectory
 from runner.pipeline.store import Reused
-from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, HostData, InputMount, StepData
+from runner.sagemaker.code import BUNDLE, COLLECTED, REQUIREMENTS, installing
+from runner.sagemaker.job import (
+    CodeBundle,
+    CodeFile,
+    CodeText,
+    CodeTree,
+    ContainerJob,
+    HostData,
+    InputMount,
+    StepData,
+)
+from runner.spec.archives import is_archive
 from runner.spec.script import early_imports
 
 
@@ -44,6 +56,10 @@ class Sources:
         return {"run": self.run.run_id, "digest": self.digests[data.step, data.output]}
 
 
+Collect = Callable[[ContainerJob, Image, Path], Path]
+"""Gives the directory of all that the `requirements.txt` in a step's code asks for; see `Engine.collect`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Bound:
     """A launch, and what belongs to it on this side of the engine."""
@@ -62,26 +78,32 @@ class Bound:
         return {"schema_version": SCHEMA, "inputs": [_input(item, hosts, sources) for item in self.launch.job.inputs]}
 
 
-def bind(planned: PlannedStep, image: Image, sources: Sources) -> Bound:
+def bind(planned: PlannedStep, image: Image, sources: Sources, collect: Collect) -> Bound:
     """Make the step's directory with everything in it that does not depend on other steps of this run.
 
-    Raises WorkspaceError.
+    Raises WorkspaceError, and what `collect` raises.
     """
     layout = sources.run.layout.step(planned.name)
     try:
         layout.root.mkdir()
-        return _bind(planned.job, image, sources, layout)
+        return _bind(planned.job, image, sources, layout, collect)
     except OSError as error:
         raise os_fault(error, layout.root, "cannot lay out the step's files") from error
 
 
-def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout) -> Bound:
+def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout, collect: Collect) -> Bound:
     warnings: list[str] = []
-    code = next((item.name for item in job.inputs if isinstance(item.source, CodeFile | CodeTree)), None)
     inputs = tuple(
-        BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings, is_code=item.name == code))
-        for item in job.inputs
+        BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings)) for item in job.inputs
     )
+    watched = _look_at_host_data(job, inputs)
+    fault: RequirementsError | None = None
+    if job.requirements is not None and (layout.code / REQUIREMENTS).is_file():
+        try:
+            inputs = (*inputs, BoundInput("requirements", COLLECTED, collect(job, image, layout.code)))
+        except RequirementsError as error:  # what a person needs to look into it is written all the same
+            fault = error
+        job = installing(job)
     outputs = tuple(BoundOutput(item.name, item.target, layout.attempt / item.name) for item in job.outputs)
     for output in outputs:
         output.host.mkdir(parents=True)
@@ -100,7 +122,8 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout)
     )
     layout.job.write_bytes(json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id}))
     _write_scripts(launch, layout)
-    watched = _look_at_host_data(job, inputs)
+    if fault is not None:
+        raise fault
     warnings += [text for seen in watched if (text := seen.warning()) is not None]
     return Bound(launch, layout, _host_path(job.exit_message, (*outputs, *config)), tuple(warnings), watched)
 
@@ -114,22 +137,30 @@ def _look_at_host_data(job: ContainerJob, inputs: tuple[BoundInput, ...]) -> tup
     )
 
 
-def _materialise(item: InputMount, layout: StepLayout, sources: Sources, warnings: list[str], *, is_code: bool) -> Path:
-    """The host directory of an input; of another step's data it may not exist yet."""
-    source, place = item.source, layout.code if is_code else layout.input(item.name)
+def _materialise(item: InputMount, layout: StepLayout, sources: Sources, warnings: list[str]) -> Path:
+    """The host directory of an input; of another step's data it may not exist yet. Code lies in `layout.code`, also
+    where the container gets it packed."""
+    source, place = item.source, layout.input(item.name)
     if isinstance(source, StepData):
         return sources.place(source)
+    if isinstance(source, CodeText):
+        code_text(source.name, source.content, place)
+        return place
     path = Path(source.path)
     if isinstance(source, HostData):
         if path.is_dir():
             return path.resolve()
         single_file(path, place)
     elif isinstance(source, CodeFile):
-        code_file(path, place)
+        return code_file(path, layout.code).parent
+    elif is_archive(path.name):
+        unpack(path, layout.code)
     else:
-        left_out = code_tree(path, place, leave_out=sources.run.runs_dir)
+        left_out = code_tree(path, layout.code, leave_out=sources.run.runs_dir)
         warnings += [f"not copied with the code, as it is no file: {name}" for name in left_out]
-    return place
+    if isinstance(source, CodeBundle):
+        bundle(path, layout.code, place / BUNDLE)
+    return place if isinstance(source, HostData | CodeBundle) else layout.code
 
 
 def _write_config(job: ContainerJob, layout: StepLayout, taken: set[str]) -> tuple[BoundOutput, ...]:

@@ -12,11 +12,13 @@ from typing import Any
 
 from runner.data.files import json_bytes, os_fault
 from runner.data.materialise import code_files
+from runner.data.unpack import archived
 from runner.pipeline.integrity import sha256, sizes
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.records import plain
 from runner.pipeline.store import read_or_nothing
-from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob
+from runner.sagemaker.job import CodeBundle, CodeFile, CodeTree, ContainerJob
+from runner.spec.archives import is_archive
 
 _WORDS = {
     "step_type": "type",
@@ -32,6 +34,7 @@ _WORDS = {
     "hostname": "hostname",
 }
 """What a person wrote, by field of `job.json`; every other field follows from these, or belongs to one run."""
+CODE = CodeFile | CodeTree | CodeBundle
 _HYPERPARAMETERS = "/hyperparameters.json"
 
 
@@ -65,12 +68,14 @@ def _hyperparameters(job: Mapping[str, Any]) -> list[str]:
 
 
 def _code(job: ContainerJob, copy: Path, runs_dir: Path) -> tuple[str, ...]:
-    source = next((item.source for item in job.inputs if isinstance(item.source, CodeFile | CodeTree)), None)
+    source = next((item.source for item in job.inputs if isinstance(item.source, CODE)), None)
     if source is None:
         return ()
     path = Path(source.path)
     if isinstance(source, CodeFile):
         present = {path.name: sha256(path)}
+    elif is_archive(path.name):
+        present = archived(path)
     else:
         present = {relative: sha256(file) for relative, file in code_files(path, leave_out=runs_dir)}
     before = {relative: sha256(copy / relative) for relative in sizes(copy)} if copy.is_dir() else {}

@@ -12,10 +12,17 @@ from typing import Any
 
 from runner.engine.base import Verdict
 from runner.pipeline.events import Event, StepResult, StepState
-from runner.sagemaker.job import CodeFile, CodeTree, HostData, StepData
+from runner.sagemaker.job import CodeBundle, CodeFile, CodeText, CodeTree, HostData, StepData
 
 SCHEMA = 1
-_TAGGED = {HostData: "host", StepData: "step", CodeFile: "code-file", CodeTree: "code-tree"}
+_TAGGED = {
+    HostData: "host",
+    StepData: "step",
+    CodeFile: "code-file",
+    CodeTree: "code-tree",
+    CodeBundle: "code-bundle",
+    CodeText: "code-text",
+}
 
 
 def plain(value: object) -> Any:

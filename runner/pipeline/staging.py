@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from runner.errors import EnvironmentFault
+from runner.errors import Abandoned, EnvironmentFault, RequirementsError
 from runner.pipeline.attempt import Prepared, Workshop
 from runner.pipeline.plan import PlannedStep
 
@@ -55,11 +55,13 @@ class Staging:
             self._staged[planned.name] = (planned, staged)
 
     def obtain(self, planned: PlannedStep, staged: Future[Prepared] | None) -> Prepared:
-        """Wait for a staged container, or prepare one now. Raises EnvironmentFault."""
+        """Wait for a staged container, or prepare one now. Raises EnvironmentFault or RequirementsError."""
         if staged is None:
             return self._shop.prepare(planned)
         try:
             return staged.result()
+        except Abandoned:
+            raise
         except EnvironmentFault as error:
             self._shop.notice(planned.name, f"could not be prepared ahead of time, and is prepared again: {error}")
             self._shop.forget(planned.name)
@@ -82,7 +84,7 @@ class Staging:
         """Waits for a preparation that is under way; the pool began that one before this."""
         try:
             prepared = staged.result()
-        except EnvironmentFault:
+        except (EnvironmentFault, RequirementsError):
             self._shop.forget(name)
         else:
             self._shop.discard(prepared)

@@ -15,9 +15,11 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from runner.engine.base import BoundOutput, Image, Launch, StartMode
+from runner.report.byhand_code import copy_code, packages
 from runner.report.history import when
 from runner.report.text import one_line
-from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, InputMount, StepData
+from runner.sagemaker.code import installing
+from runner.sagemaker.job import ContainerJob, HostData, InputMount, StepData
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan
@@ -66,6 +68,8 @@ class _Hand:
         self._reused = reused
 
     def step(self, number: int, job: ContainerJob) -> list[str]:
+        from runner.engine.recipes import docker_reference
+
         root = self.work / job.step
         inputs = [BoundOutput(mount.name, mount.target, root / "inputs" / mount.name) for mount in job.inputs]
         outputs = [BoundOutput(mount.name, mount.target, root / "outputs" / mount.name) for mount in job.outputs]
@@ -74,6 +78,9 @@ class _Hand:
         lines.append(_words("mkdir", "-p", *(str(place.host) for place in (*inputs, *outputs, *config))))
         for mount, place in zip(job.inputs, inputs, strict=True):
             lines += [*self._origin(mount), self._copy(mount, place.host)]
+        needed = packages(job, root, docker_reference(job.image))
+        if needed is not None:
+            job, inputs, lines = installing(job), [*inputs, needed.mount], [*lines, *needed.lines]
         lines += _config_files(job, [*config, *outputs])
         lines.append(_docker(job, self.work, (*inputs, *outputs, *config)))
         return lines + list(_publish(job, root))
@@ -88,15 +95,13 @@ class _Hand:
     def _copy(self, mount: InputMount, target: Path) -> str:
         """A private copy: on SageMaker a script may write into its inputs."""
         source = mount.source
+        if not isinstance(source, StepData | HostData):
+            return copy_code(source, target)
         if isinstance(source, StepData):
             mine = source.step in self._running
             published = self.work / source.step / "published" / source.output
             place = published if mine else self._reused[source.step].outputs[source.output]
             return _words("cp", "-a", f"{place}/.", f"{target}/")
-        if isinstance(source, CodeFile):
-            return _words("cp", source.path, f"{target}/")
-        if isinstance(source, CodeTree):
-            return _words("cp", "-RL", f"{source.path}/.", f"{target}/")
         directory = Path(source.path).is_dir()
         return (
             _words("cp", "-a", f"{source.path}/.", f"{target}/")

@@ -10,7 +10,7 @@ from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
-from runner.sagemaker.job import ContainerJob, InputMount, Limits, OutputMount, StepData
+from runner.sagemaker.job import CodeBundle, CodeText, ContainerJob, InputMount, Limits, OutputMount, StepData
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan, PlannedStep
@@ -70,6 +70,7 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     targets = max(map(len, [*(m.target for m in job.inputs), *(m.target for m in job.outputs)]), default=0)
     for mount in job.inputs:
         yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}"
+    yield from _packages(job)
     for output in job.outputs:
         yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
     for file in job.config:
@@ -77,6 +78,14 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     yield "limits", limits(job.limits)
     yield "network", "none" if job.network == "none" else f"{job.network} (open)"
     yield "starts", f"when {listed(step.needs)} passed" if step.needs else "at once"
+
+
+def _packages(job: ContainerJob) -> Iterator[Row]:
+    if job.requirements is not None:
+        from runner.report.byhand_code import asking  # with pydantic, which a plan already made has loaded
+
+        if asking(job) is not None:
+            yield "packages", "of requirements.txt, installed before the script starts"
 
 
 def _env(job: ContainerJob) -> Iterator[Row]:
@@ -103,7 +112,10 @@ def _source(mount: InputMount, reused: set[str]) -> str:
     if isinstance(source, StepData):
         earlier = " (of an earlier run)" if source.step in reused else ""
         return f"{source.step}.{source.output}{earlier}"
-    return shown_path(Path(source.path))
+    if isinstance(source, CodeText):
+        return f"{source.name}: {one_line(source.content.rstrip().rpartition(chr(10))[2])}"
+    packed = ", as sourcedir.tar.gz" if isinstance(source, CodeBundle) else ""
+    return f"{shown_path(Path(source.path))}{packed}"
 
 
 def _destination(output: OutputMount) -> str:

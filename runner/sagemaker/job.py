@@ -34,12 +34,27 @@ class CodeFile:
 
 @dataclass(frozen=True, slots=True)
 class CodeTree:
-    """A source directory; its contents appear in the target directory."""
+    """A source directory, or an archive of one; its contents appear in the target directory."""
 
     path: str
 
 
-Source = HostData | StepData | CodeFile | CodeTree
+@dataclass(frozen=True, slots=True)
+class CodeBundle:
+    """A source directory, or an archive of one; it appears as `sourcedir.tar.gz` in the target directory."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class CodeText:
+    """A script that the SDK writes; it appears alone, under its name, in the target directory."""
+
+    name: str
+    content: str
+
+
+Source = HostData | StepData | CodeFile | CodeTree | CodeBundle | CodeText
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +132,8 @@ class ContainerJob:
     network: str = "none"
     """`none` or `bridge`."""
     hostname: str = "algo-1"
+    requirements: str | None = None
+    """The interpreter whose pip installs the code's `requirements.txt`, where there is one, before the program."""
     instance_type: str | None = None
     """As the spec names it; its CPUs and memory are in `limits`."""
     instance_count: int = 1

@@ -1,10 +1,10 @@
 """A processing step as SageMaker runs it. Source: the developer guide's "Build your own processing container" pages
 and the SDK's `processing.py`.
 
-A script is what ScriptProcessor sends: the input `code` and an entrypoint that names it. A `source_dir` is the useful
-part of FrameworkProcessor: its contents lie in the code directory, which is also the working directory, so that
-sibling modules and relative paths work. What differs: SageMaker has `sourcedir.tar.gz` there too and starts
-`runproc.sh` from `/opt/ml/processing/input/entrypoint`, which installs `requirements.txt`; here nothing is installed.
+A script is what ScriptProcessor sends: the input `code` and an entrypoint that names it. A `source_dir` is what
+FrameworkProcessor sends: `sourcedir.tar.gz` in the code directory, and a `runproc.sh` that unpacks it there, installs
+its `requirements.txt` and starts the script (see `code`). With an entrypoint of the step's own, which no framework
+processor has, the contents of `source_dir` lie in the code directory, which is the working directory.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import math
 
 from runner.sagemaker import identity, paths
+from runner.sagemaker.code import FRAMEWORK_COMMAND
 from runner.sagemaker.job import ConfigFile, ContainerJob, InputMount, OutputMount
 from runner.sagemaker.request import Request
 from runner.spec.mounts import CODE, output_path
@@ -24,7 +25,9 @@ _MAX_RUNTIME = 86400
 def job(request: Request) -> ContainerJob:
     spec = request.spec
     entrypoint = spec.entrypoint or None
-    if entrypoint is None and request.program is not None:
+    if spec.is_framework:
+        entrypoint = FRAMEWORK_COMMAND
+    elif entrypoint is None and request.program is not None:
         entrypoint = ("python3", f"{CODE}/{request.program}")
     arguments = spec.args or None  # an empty list is not a request: Docker, too, takes the image's CMD then
     inputs = request.inputs(CODE)
@@ -39,7 +42,7 @@ def job(request: Request) -> ContainerJob:
         entrypoint=entrypoint,
         arguments=arguments,
         env=tuple(request.env.items()),
-        working_dir=CODE if spec.source_dir is not None else None,
+        working_dir=CODE if spec.source_dir is not None and not spec.is_framework else None,
         inputs=inputs,
         outputs=outputs,
         config=(
@@ -50,6 +53,7 @@ def job(request: Request) -> ContainerJob:
         limits=request.limits(),
         network=spec.network.value,
         hostname=identity.HOST,
+        requirements="python" if spec.is_framework else None,
     )
 
 

@@ -6,14 +6,27 @@ from dataclasses import dataclass
 
 from runner.errors import InternalError, Problem, SpecError
 from runner.sagemaker import identity
-from runner.sagemaker.job import CodeFile, CodeTree, HostData, InputMount, Limits, Source, StepData
+from runner.sagemaker.code import BUNDLE, RUNPROC, runproc
+from runner.sagemaker.job import (
+    CodeBundle,
+    CodeFile,
+    CodeText,
+    CodeTree,
+    HostData,
+    InputMount,
+    Limits,
+    Source,
+    StepData,
+)
 from runner.spec.links import split_from
 from runner.spec.models import InputSpec, Pipeline, StepSpec
-from runner.spec.mounts import input_path
+from runner.spec.mounts import ENTRYPOINT, input_path
 from runner.spec.units import size
 
 CODE = "code"
 """Name of the input that holds the script, as ScriptProcessor calls it."""
+STARTER = "entrypoint"
+"""Name of the input that holds `runproc.sh`, as FrameworkProcessor calls it."""
 
 
 @dataclass(frozen=True)
@@ -50,13 +63,23 @@ class Request:
 
     @property
     def program(self) -> str | None:
-        """The script's path below the code directory: its name, or its place in `source_dir`."""
+        """The script's path below the code directory (its name, or its place in `source_dir`), or the module's name."""
+        if self.spec.module is not None:
+            return self.spec.module
         script = self.pipeline.script(self.spec)
         if script is None:
             return None
         if self.spec.source_dir is None:
             return script.name
         return script.relative_to(self.pipeline.host(self.spec.source_dir)).as_posix()
+
+    @property
+    def program_words(self) -> tuple[str, ...]:
+        """What follows the interpreter to start the program."""
+        program = self.program
+        if program is None:
+            return ()
+        return (program,) if self.spec.module is None else ("-m", program)
 
     def limits(self) -> Limits:
         wanted = self.spec.resources
@@ -71,17 +94,20 @@ class Request:
 
     def inputs(self, code_target: str) -> tuple[InputMount, ...]:
         """The step's inputs in file order, then its code. Raises SpecError when an input takes the code's name."""
+        taken = {CODE: "the input that holds the script", STARTER: "the input that holds runproc.sh"}
         mounts = [
             InputMount(name, input_path(self.spec, name), self._source(wanted))
             for name, wanted in self.spec.inputs.items()
         ]
         code = self._code()
-        if code is not None:
-            if CODE in self.spec.inputs:
-                message = f"'{CODE}' is what SageMaker's SDK calls the input that holds the script"
-                raise self.refusal(f"inputs.{CODE}", message, "Give the input another name.")
-            mounts.append(InputMount(CODE, code_target, code))
-        return tuple(mounts)
+        own = [] if code is None else [InputMount(CODE, code_target, code)]
+        if self.spec.is_framework:
+            own.append(InputMount(STARTER, ENTRYPOINT, CodeText(RUNPROC, runproc(self.program_words))))
+        for mount in own:
+            if mount.name in self.spec.inputs:
+                message = f"'{mount.name}' is what SageMaker's SDK calls {taken[mount.name]}"
+                raise self.refusal(f"inputs.{mount.name}", message, "Give the input another name.")
+        return (*mounts, *own)
 
     def input_uri(self, name: str) -> str:
         """Where an input would come from; a producer's output has the same URI on both ends of the edge."""
@@ -89,6 +115,8 @@ class Request:
         if wanted is not None and wanted.from_ is not None:
             producer, output = split_from(wanted.from_)
             return self._uri(producer, "output", output)
+        if wanted is None and self.spec.is_framework:
+            return self._uri(self.step, "source", BUNDLE if name == CODE else RUNPROC)
         script = self.program if wanted is None and self.spec.source_dir is None else None  # one object, not a prefix
         return self._uri(self.step, "input", name, *([script] if script else []))
 
@@ -97,7 +125,7 @@ class Request:
 
     def source_uri(self) -> str:
         """Where the SDK would have put the archive of a training script's code."""
-        return self._uri(self.step, "source", "sourcedir.tar.gz")
+        return self._uri(self.step, "source", BUNDLE)
 
     def refusal(self, path: str, message: str, remedy: str) -> SpecError:
         """An error about this step; a request does not know the lines of its file."""
@@ -116,6 +144,7 @@ class Request:
     def _code(self) -> Source | None:
         """The whole source directory, or the script alone; None when the image brings its own program."""
         if self.spec.source_dir is not None:
-            return CodeTree(str(self.pipeline.host(self.spec.source_dir)))
+            source = str(self.pipeline.host(self.spec.source_dir))
+            return CodeBundle(source) if self.spec.is_framework else CodeTree(source)
         script = self.pipeline.script(self.spec)
         return None if script is None else CodeFile(str(script))

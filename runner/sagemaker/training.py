@@ -1,9 +1,9 @@
 """A training step as SageMaker runs it. Source: the developer guide's "How SageMaker runs your training image" pages;
 for scripts, the training toolkit that framework images carry (see `environment`).
 
-With a script the command is what the toolkit would start in the end, without the toolkit: `requirements.txt` is not
-installed here, and the image needs nothing but Python. Without one the image's own program gets `train`, as on
-SageMaker, and the toolkit in the image, if any, does the rest.
+With a script the command is what the toolkit would start in the end, without the toolkit: the image needs nothing but
+Python. `requirements.txt` is installed before (see `code.installing`). Without one the image's own program gets
+`train`, as on SageMaker, and the toolkit in the image, if any, does the rest.
 """
 
 from __future__ import annotations
@@ -43,13 +43,14 @@ def job(request: Request) -> ContainerJob:
         limits=request.limits(),
         network=spec.network.value,
         hostname=identity.HOST,
+        requirements="python3" if mode and spec.source_dir is not None else None,
     )
 
 
 def _command(request: Request, mode: ScriptMode | None) -> tuple[tuple[str, ...] | None, tuple[str, ...] | None]:
     spec = request.spec
     if mode is not None:
-        return ("python3", mode.program), mode.arguments() or None
+        return ("python3", *request.program_words), mode.arguments() or None
     if spec.entrypoint:
         return spec.entrypoint, spec.args or None
     return None, spec.args or ("train",)

@@ -29,6 +29,7 @@ Title = Annotated[str, AfterValidator(fold.title), pattern(r"(?=.*\S)[^\u0000-\u
 StepName = Annotated[str, AfterValidator(fold.step_name), pattern(fold.STEP.pattern)]
 PortName = Annotated[str, AfterValidator(fold.port_name), pattern(fold.PORT.pattern)]
 EnvKey = Annotated[str, AfterValidator(fold.env_key), pattern(fold.ENV_KEY.pattern)]
+ModuleName = Annotated[str, AfterValidator(fold.module), pattern(fold.MODULE.pattern)]
 ContainerPath = Annotated[str, AfterValidator(fold.container_path), pattern(f"{fold.PROCESSING_ROOT}.+")]
 Verbatim = Annotated[str, before(fold.verbatim, Scalar)]
 Hyperparameter = Annotated[str, before(fold.hyperparameter, Scalar | list[Any] | dict[str, Any])]

@@ -19,6 +19,7 @@ STEP = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 PORT = re.compile(r"[A-Za-z0-9_.-]+")
 ENV_KEY = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+MODULE = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 PROCESSING_ROOT = "/opt/ml/processing/"
 MAX_NAME = 255
 """Bytes, of a file or directory on Linux."""
@@ -52,6 +53,15 @@ def env_key(name: str) -> str:
     """SageMaker's rule for the names of environment variables."""
     if not ENV_KEY.fullmatch(name):
         raise Misfit(f"'{name}' is not a name for an environment variable: letters, digits and '_', no digit first")
+    return name
+
+
+def module(name: str) -> str:
+    """What `python -m` takes: names with dots between them."""
+    if not MODULE.fullmatch(name):
+        written = name.removesuffix(".py").strip("/").replace("/", ".")
+        hint = f"; write '{written}'" if MODULE.fullmatch(written) else ""
+        raise Misfit(f"'{name}' is not a module's name, as package.module{hint}")
     return name
 
 

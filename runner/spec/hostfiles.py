@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import Problem
+from runner.spec import archives, modules
 from runner.spec.document import shown
 from runner.spec.draft import Draft
 from runner.spec.models import StepSpec, host_path, script_path
@@ -32,10 +34,17 @@ def problems(draft: Draft) -> Iterator[Problem]:
 
 def _code(root: Path, step: StepSpec) -> Iterator[tuple[str, str]]:
     if step.source_dir is not None:
-        message = _fault(host_path(root, step.source_dir), step.source_dir, stat.S_IFDIR)
+        source = host_path(root, step.source_dir)
+        packed = archives.is_archive(step.source_dir)
+        message = _fault(source, step.source_dir, stat.S_IFREG if packed else stat.S_IFDIR)
         if message:
             yield "source_dir", message
             return
+        if packed:
+            yield from _archived(source, step)
+            return
+        if step.module is not None and (message := modules.fault(step.module, step.source_dir, modules.Folder(source))):
+            yield "module", message
     path = script_path(root, step)
     if path is None or step.script is None:
         return
@@ -45,6 +54,25 @@ def _code(root: Path, step: StepSpec) -> Iterator[tuple[str, str]]:
     message = _fault(path, step.script, stat.S_IFREG)
     if message:
         yield "script", message
+
+
+def _archived(archive: Path, step: StepSpec) -> Iterator[tuple[str, str]]:
+    """Code in an archive: whether it may be unpacked, and holds what is to run."""
+    try:
+        names = archives.files(archive)
+    except archives.Unfit as error:
+        yield "source_dir", f"the archive '{step.source_dir}' {error}"
+        return
+    except OSError as error:
+        yield "source_dir", f"'{step.source_dir}' cannot be read: {error.strerror or error}"
+        return
+    if step.module is not None and (message := modules.fault(step.module, str(step.source_dir), names)):
+        yield "module", message
+    script = None if step.script is None else posixpath.normpath(step.script)
+    if script is not None and script not in names:
+        best = nearest_file(script, names)
+        hint = f" (did you mean '{best}'?)" if best else ""
+        yield "script", f"no file '{step.script}' in the archive '{step.source_dir}'{hint}; its files begin at its root"
 
 
 def _no_one_runs(step: StepSpec) -> bool:
@@ -62,6 +90,7 @@ def _data(draft: Draft, source: str) -> str:
 def _fault(path: Path, written: str, kind: int | None) -> str:
     """Why `path` cannot be used, or an empty text. `kind`: S_IFDIR, S_IFREG, or None for either."""
     if scheme := _URL.match(written):
+        kind = stat.S_IFDIR if archives.is_archive(written) and kind else kind
         where = "S3" if scheme[1].lower() == "s3" else "URL"
         what = f"{where} inputs are" if kind is None else f"code from {'S3' if where == 'S3' else 'a URL'} is"
         return f"'{written}': {what} not supported yet; give a local {_NAMES.get(kind, 'file or directory')}"

@@ -27,6 +27,7 @@ from runner.spec.fields import (
     Grace,
     Hyperparameter,
     Memory,
+    ModuleName,
     Network,
     PortName,
     Privacy,
@@ -161,8 +162,8 @@ class StepSpec(Strict):
     """Host path of the Python file, relative to the pipeline file (or to `source_dir` when that is set)."""
     source_dir: Filled | None = None
     """Host directory (or `.tar.gz` of one) that goes into the container as a whole; `script` lies in it."""
-    module: Filled | None = None
-    """Package or module below `source_dir`, run as `python3 -m MODULE`; instead of `script`."""
+    module: ModuleName | None = None
+    """Package or module below `source_dir`, run as `python -m MODULE`; instead of `script`."""
     image: Filled | None = None
     """Image of this step, instead of the pipeline's."""
     entrypoint: Command | None = None
@@ -197,6 +198,15 @@ class StepSpec(Strict):
     """Seconds (or `90s`, `5m`) between SIGTERM and SIGKILL at a time-out; an interrupted run waits 1 second."""
     network: Network = Network.NONE
     """`none` (the default): the step reaches nothing outside its container; `bridge`: Docker's usual network."""
+
+    @property
+    def has_code(self) -> bool:
+        return self.script is not None or self.source_dir is not None
+
+    @property
+    def is_framework(self) -> bool:
+        """Whether the code goes as `sourcedir.tar.gz` and `runproc.sh`, as FrameworkProcessor sends it."""
+        return self.type is StepType.PROCESSING and self.source_dir is not None and self.entrypoint is None
 
     @property
     def output_names(self) -> tuple[str, ...]:

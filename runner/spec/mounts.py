@@ -15,6 +15,8 @@ INPUT_ROOT = "/opt/ml/processing/input"
 OUTPUT_ROOT = "/opt/ml/processing/output"
 CODE = "/opt/ml/processing/input/code"
 """Where ScriptProcessor puts the code."""
+ENTRYPOINT = "/opt/ml/processing/input/entrypoint"
+"""Where FrameworkProcessor puts the script that unpacks the code and starts it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +61,16 @@ def problems(draft: Draft) -> Iterator[Problem]:
 
 
 def _mounts(step: StepSpec) -> list[Mount]:
-    code = [Mount("the step's code", CODE, ())] if step.script is not None or step.source_dir is not None else []
+    code = {"code": Mount("the step's code", CODE, ())} if step.has_code else {}
+    if step.is_framework:
+        code["entrypoint"] = Mount("the step's runproc.sh", ENTRYPOINT, ())
     inputs = [
         Mount(f"input '{name}'", input_path(step, name), ("inputs", name))
         for name in step.inputs
-        if not (code and name == "code")  # `rules` refuses that name
+        if name not in code  # `rules` refuses that name
     ]
     outputs = [Mount(f"output '{name}'", output_path(step, name), ("outputs", name), True) for name in step.outputs]
-    return [*code, *inputs, *outputs]
+    return [*code.values(), *inputs, *outputs]
 
 
 def _conflict(mount: Mount, other: Mount) -> str:

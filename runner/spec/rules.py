@@ -28,7 +28,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
 
 def lacks_program(step: StepSpec) -> bool:
     """Whether nothing says what the step runs."""
-    return step.script is None and step.entrypoint is None and step.image is None
+    return step.script is None and step.module is None and step.entrypoint is None and step.image is None
 
 
 def _program(draft: Draft, step: StepSpec) -> Iterator[Fault]:
@@ -36,10 +36,27 @@ def _program(draft: Draft, step: StepSpec) -> Iterator[Fault]:
         yield (), "needs a 'script' (or an 'entrypoint', or an 'image' of its own that knows what to run)"
     elif step.image is None and draft.spec.image is None and not draft.header_damaged:
         yield (), "needs an 'image', here or for the whole pipeline"
-    if step.source_dir is not None and step.script is None and step.entrypoint is None:
-        yield ("source_dir",), "has no effect without a 'script' or an 'entrypoint'"
-    if (step.script is not None or step.source_dir is not None) and "code" in step.inputs:
+    if step.source_dir is not None and step.script is None and step.module is None and step.entrypoint is None:
+        yield ("source_dir",), "has no effect without a 'script', a 'module' or an 'entrypoint'"
+    yield from _module(step)
+    if step.has_code and "code" in step.inputs:
         yield ("inputs", "code"), "the name 'code' is taken by the step's own code; rename the input"
+    if step.is_framework and "entrypoint" in step.inputs:
+        message = (
+            "the name 'entrypoint' is taken by the runproc.sh that starts code of a 'source_dir'; rename the input"
+        )
+        yield ("inputs", "entrypoint"), message
+
+
+def _module(step: StepSpec) -> Iterator[Fault]:
+    if step.module is None:
+        return
+    if step.source_dir is None:
+        yield ("module",), "needs a 'source_dir', the directory below which it lies"
+    if step.script is not None:
+        yield ("module",), "and 'script' both say what to run; leave one of them out"
+    if step.entrypoint is not None:
+        yield ("module",), "has no effect beside an 'entrypoint', which says what to run"
 
 
 def _training(step: StepSpec) -> Iterator[Fault]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
+from images.private_index import WHEEL, wheel
 
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.plan import Plan, make_plan
+from runner.pipeline.reuse import Reuse
 from runner.pipeline.select import select
 from runner.pipeline.store import Reused
 from runner.report.byhand import shell
+from runner.report.plan import text as plan_text
 from runner.spec import load
 
 PIPELINE = """\
@@ -105,6 +110,42 @@ def test_the_whole_pipeline_by_hand(project: Path, python_image: str) -> None:
         '"tree": ["a file.txt", "b"], "config": ["processingjobconfig.json", "resourceconfig.json"]}'
     )
     assert run(shell(plan_of(project))).returncode != 0  # never on top of an earlier try
+
+
+REQUIRING = """\
+name: requiring
+image: python
+steps:
+  load:
+    source_dir: code.tar.gz
+    script: load.py
+    outputs: [data]
+  fit:
+    type: training
+    source_dir: lib
+    module: fit
+    hyperparameters: {depth: 3}
+"""
+
+
+@pytest.mark.docker
+def test_requirements_and_archives_by_hand(project: Path, python_image: str) -> None:
+    load_py = "import onlyhere\nopen('/opt/ml/processing/output/data/x', 'w').write(str(onlyhere.ANSWER))\n"
+    fit_py = "import onlyhere, sys\nprint('fitted', onlyhere.ANSWER, sys.argv[1:])\nopen('/opt/ml/model/w', 'w')\n"
+    files = {"load.py": load_py.encode(), "requirements.txt": f"./{WHEEL}\n".encode(), WHEEL: wheel()}
+    with tarfile.open(project / "code.tar.gz", "w:gz") as archive:
+        for name, content in files.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+    for name, content in {**files, "fit.py": fit_py.encode()}.items():
+        (project / "lib" / name).write_bytes(content)
+    (project / "pipeline.yaml").write_text(REQUIRING)
+    told = run(shell(plan_of(project)))
+    assert told.returncode == 0, told.stderr
+    assert (project / "by-hand" / "load" / "published" / "data" / "x").read_text() == "42"
+    assert "fitted 42 ['--depth', '3']" in told.stdout
+    assert "packages  of requirements.txt, installed before the script starts" in plan_text(plan_of(project), Reuse())
 
 
 @pytest.fixture

@@ -50,11 +50,11 @@ def test_script_arrives_alone_as_the_last_input(job_of: JobOf) -> None:
     assert job.working_dir is None
 
 
-def test_source_dir_is_the_working_directory(job_of: JobOf) -> None:
-    job = job_of({"script": "steps/load.py", "source_dir": "../src"})
+def test_source_dir_beside_an_entrypoint_is_the_working_directory(job_of: JobOf) -> None:
+    job = job_of({"script": "steps/load.py", "source_dir": "../src", "entrypoint": ["python3", "steps/load.py"]})
     assert job.inputs == (InputMount("code", CODE, CodeTree("/src")),)
-    assert job.entrypoint == ("python3", f"{CODE}/steps/load.py")
-    assert job.working_dir == CODE
+    assert job.entrypoint == ("python3", "steps/load.py")
+    assert (job.working_dir, job.requirements) == (CODE, None)
 
 
 def test_a_producers_output_has_one_uri_on_both_ends(job_of: JobOf) -> None:

@@ -271,7 +271,7 @@ WHOLE = [
     ),
     (
         HEAD + "  s: {source_dir: src, image: x}\n",
-        ["3:7: steps.s.source_dir: has no effect without a 'script' or an 'entrypoint'"],
+        ["3:7: steps.s.source_dir: has no effect without a 'script', a 'module' or an 'entrypoint'"],
     ),
     (
         HEAD + "  s: {script: data}\n",
