@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import threading
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.agent import agent_source
-from runner.engine import creation, privacy
+from runner.engine import cluster, creation, network, privacy
 from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
-from runner.engine.base import EngineInfo, Image, Launch, Leftover, StartMode
+from runner.engine.base import Container, EngineInfo, Image, Launch, Leftover, StartMode
 from runner.engine.client import Endpoint, endpoint
 from runner.engine.container import DockerContainer, arm
 from runner.engine.faults import lost_is
@@ -72,10 +73,19 @@ class DockerEngine:
             found = probe(self._api, str(raw["Id"]), self._facts().engine_id)
         return _image(reference, raw, found)
 
-    def prepare(self, launch: Launch) -> DockerContainer:
+    def prepare(self, launch: Launch) -> Container:
         with self._lock:
             if launch.run_id not in self._janitors:
                 self._janitors[launch.run_id] = Janitor(launch.run_id)
+        return self._cluster(launch) if launch.members else self._container(launch)
+
+    def _cluster(self, launch: Launch) -> Container:
+        with lost_is(EngineLost):
+            peering = network.make(self._api, launch, [member.job.hostname for member in launch.members])
+        members = [dataclasses.replace(member, peering=peering) for member in launch.members]
+        return cluster.create(members, self._container, lambda: network.remove(self._api, peering.network))
+
+    def _container(self, launch: Launch) -> DockerContainer:
         try:
             launch.scratch.mkdir(parents=True, exist_ok=True)
             with lost_is(EngineLost):

@@ -108,8 +108,10 @@ def _next(result: StepResult, run_dir: Path) -> list[tuple[str, str]]:
     rows = []
     if result.directory:
         rows.append(("files", shown_path(layout.root)))
-        if result.verdict is not Verdict.INFRASTRUCTURE and _holds_something(layout.attempt):
-            rows.append(("partial", f"{shown_path(layout.attempt)}  (outputs that were not published)"))
+        attempts = [layout.attempt, *(layout.host(host.host).attempt for host in result.hosts)]
+        for attempt in attempts if result.verdict is not Verdict.INFRASTRUCTURE else ():
+            if _holds_something(attempt):
+                rows.append(("partial", f"{shown_path(attempt)}  (outputs that were not published)"))
         rows.append(("logs", command("logs", run_dir, run_dir.name, result.step)))
     if result.verdict is Verdict.INFRASTRUCTURE:
         return [*rows, ("doctor", "run-pipeline doctor")]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from runner.errors import InternalError, Problem, SpecError
 from runner.sagemaker import identity
 from runner.sagemaker.job import CodeFile, CodeTree, HostData, InputMount, Limits, Source, StepData
+from runner.spec.fields import Distribution
 from runner.spec.links import split_from
 from runner.spec.models import InputSpec, Pipeline, StepSpec
 from runner.spec.mounts import input_path
@@ -20,10 +21,16 @@ CODE = "code"
 class Request:
     pipeline: Pipeline
     step: str
+    host: str = identity.HOST
+    """The instance that the job is for."""
 
     @property
     def spec(self) -> StepSpec:
         return self.pipeline.spec.steps[self.step]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return identity.hosts(self.spec.instance_count)
 
     @property
     def job_name(self) -> str:
@@ -72,7 +79,7 @@ class Request:
     def inputs(self, code_target: str) -> tuple[InputMount, ...]:
         """The step's inputs in file order, then its code. Raises SpecError when an input takes the code's name."""
         mounts = [
-            InputMount(name, input_path(self.spec, name), self._source(wanted))
+            InputMount(name, input_path(self.spec, name), self._source(wanted), sharded=_is_sharded(wanted))
             for name, wanted in self.spec.inputs.items()
         ]
         code = self._code()
@@ -119,3 +126,7 @@ class Request:
             return CodeTree(str(self.pipeline.host(self.spec.source_dir)))
         script = self.pipeline.script(self.spec)
         return None if script is None else CodeFile(str(script))
+
+
+def _is_sharded(wanted: InputSpec) -> bool:
+    return wanted.distribution is Distribution.SHARDED_BY_S3_KEY

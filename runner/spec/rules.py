@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from runner.errors import Problem
 from runner.spec.document import Place
 from runner.spec.draft import Draft
-from runner.spec.fields import StepType
+from runner.spec.fields import Distribution, StepType
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
 from runner.spec.names import did_you_mean
 
@@ -22,7 +22,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     """What SageMaker, or this runner, would refuse about each step by itself."""
     for name, step in draft.whole():
         of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
-        for place, message in (*_program(draft, step), *of_type, *_environment(draft, step)):
+        for place, message in (*_program(draft, step), *of_type, *_instances(step), *_environment(draft, step)):
             yield draft.problem(name, place, message, key=True)
 
 
@@ -73,6 +73,18 @@ def _processing(step: StepSpec) -> Iterator[Fault]:
         for word in words or ():
             if len(word) > 256:
                 yield (field,), f"'{word[:30]}...' has {len(word)} characters; SageMaker takes at most 256 in a word"
+
+
+def _instances(step: StepSpec) -> Iterator[Fault]:
+    if step.instance_count > 100:
+        yield ("instance_count",), f"{step.instance_count} instances; SageMaker takes at most 100"
+    if step.type is StepType.TRANSFORM:
+        if step.instance_count > 1:
+            yield ("instance_count",), "a transform step runs with one instance here; remove it, or write 1"
+        for name, given in step.inputs.items():
+            if given.distribution is not Distribution.FULLY_REPLICATED:
+                message = "is for processing and training steps; a transform step has one instance, which gets all"
+                yield ("inputs", name, "distribution"), message
 
 
 def _environment(draft: Draft, step: StepSpec) -> Iterator[Fault]:
