@@ -80,7 +80,7 @@ def _instances(step: StepSpec) -> Iterator[Fault]:
         yield ("instance_count",), f"{step.instance_count} instances; SageMaker takes at most 100"
     if step.type is StepType.TRANSFORM:
         if step.instance_count > 1:
-            yield ("instance_count",), "a transform step runs with one instance here; remove it, or write 1"
+            yield ("instance_count",), "a transform step runs with one instance here"
         for name, given in step.inputs.items():
             if given.distribution is not Distribution.FULLY_REPLICATED:
                 message = "is for processing and training steps; a transform step has one instance, which gets all"

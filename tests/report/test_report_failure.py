@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tracemalloc
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from report.samples import PACKAGE, RUN_ID, TRACEBACK, TRAIN, demo_run, failed, write_streams
 
-from runner.engine.base import Verdict
+from runner.engine.base import HostOutcome, Verdict
 from runner.pipeline.events import StepResult, StepState
 from runner.report.failure import describe, words
 from runner.report.style import Style
@@ -217,3 +218,19 @@ def test_partial_outputs_nested_deeper_than_pythons_stack(run_dir: Path) -> None
     finally:
         os.close(at)
         remove(deep)
+
+
+def test_partial_outputs_of_every_instance_are_named(tmp_path: Path) -> None:
+    run_dir, _ = demo_run(tmp_path / "runs")
+    hosts = tuple(
+        HostOutcome(
+            host=name, container_id="c", verdict=Verdict.EXIT, exit_code=3, signal=None, reason="exit 3", seconds=1
+        )
+        for name in ("algo-1", "algo-2")
+    )
+    for host in hosts:
+        (run_dir / "steps/train/hosts" / host.host / "attempt/out").mkdir(parents=True)
+    (run_dir / "steps/train/hosts/algo-2/attempt/out/file").write_text("x")
+    text = describe(dataclasses.replace(TRAIN, hosts=hosts), run_dir)
+    assert f"  partial   runs/{RUN_ID}/steps/train/hosts/algo-2/attempt  (outputs that were not published)" in text
+    assert "algo-1/attempt" not in text
