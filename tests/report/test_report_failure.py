@@ -220,7 +220,7 @@ def test_partial_outputs_nested_deeper_than_pythons_stack(run_dir: Path) -> None
         remove(deep)
 
 
-def test_partial_outputs_of_every_instance_are_named(tmp_path: Path) -> None:
+def test_of_several_instances_the_one_that_failed_is_shown(tmp_path: Path) -> None:
     run_dir, _ = demo_run(tmp_path / "runs")
     hosts = tuple(
         HostOutcome(
@@ -231,6 +231,12 @@ def test_partial_outputs_of_every_instance_are_named(tmp_path: Path) -> None:
     for host in hosts:
         (run_dir / "steps/train/hosts" / host.host / "attempt/out").mkdir(parents=True)
     (run_dir / "steps/train/hosts/algo-2/attempt/out/file").write_text("x")
-    text = describe(dataclasses.replace(TRAIN, hosts=hosts), run_dir)
+    (run_dir / "steps/train/hosts/algo-2/stdout").write_text("what algo-2 wrote\n")
+    (run_dir / "steps/train/hosts/algo-2/stderr").write_text("")
+    result = dataclasses.replace(TRAIN, hosts=hosts, failed_host="algo-2")
+    text = describe(result, run_dir)
     assert f"  partial   runs/{RUN_ID}/steps/train/hosts/algo-2/attempt  (outputs that were not published)" in text
-    assert "algo-1/attempt" not in text
+    assert "  stdout of algo-2\n  │ what algo-2 wrote\n" in text
+    assert "loss" not in text
+    (run_dir / "steps/train/hosts/algo-1/attempt/out/file").write_text("x")
+    assert f"  partial   runs/{RUN_ID}/steps/train/hosts/*/attempt  (" in describe(result, run_dir)
