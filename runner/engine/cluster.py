@@ -19,6 +19,7 @@ from runner.engine.hoststreams import HostSink, Merged
 from runner.errors import EnvironmentFault
 
 _WORST_FIRST = (Verdict.INFRASTRUCTURE, Verdict.CANCELLED, Verdict.TIMEOUT, Verdict.OOM, Verdict.EXIT)
+_NAMED = 3
 Item = TypeVar("Item")
 Made = TypeVar("Made")
 
@@ -47,8 +48,19 @@ def combine(ended: Sequence[HostOutcome]) -> Combined:
         return Combined(Verdict.PASSED, "", f"exit 0 on all {len(ended)} hosts", 0, None)
     ranked = sorted(causes, key=lambda each: _WORST_FIRST.index(each.verdict))  # stable: time decides among equals
     worst = ranked[0]
-    reason = "; ".join(f"{each.host}: {each.reason}" for each in ranked)
-    return Combined(worst.verdict, worst.host, reason, worst.exit_code, worst.signal)
+    return Combined(worst.verdict, worst.host, _reasons(ranked), worst.exit_code, worst.signal)
+
+
+def _reasons(failed: Sequence[HostOutcome]) -> str:
+    """`algo-2: exit 3; algo-1, algo-4: exit 1`; of many hosts with one reason the first are named."""
+    hosts: dict[str, list[str]] = {}
+    for each in failed:
+        hosts.setdefault(each.reason, []).append(each.host)
+    parts = []
+    for reason, names in hosts.items():
+        more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        parts.append(f"{', '.join(names[:_NAMED])}{more}: {reason}")
+    return "; ".join(parts)
 
 
 def create(members: Sequence[Launch], make: Callable[[Launch], Container], dismantle: Callable[[], None]) -> Cluster:

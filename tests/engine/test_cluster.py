@@ -48,9 +48,14 @@ def test_the_worst_end_counts(ends: tuple[str, ...]) -> None:
         return
     decided = ends.index(worst) + 1
     assert (combined.host, combined.exit_code) == (f"algo-{decided}", decided)
-    assert combined.reason.startswith(f"algo-{decided}: {worst}")
-    named = {f"algo-{number}: " in combined.reason for number, end in enumerate(ends, 1) if end in ("passed", "peer")}
-    assert named <= {False}
+    assert combined.reason.startswith(f"algo-{decided}")
+    for number, end in enumerate(ends, 1):
+        assert (f"algo-{number}" in combined.reason) is (end not in ("passed", "peer"))
+
+
+def test_hosts_that_failed_alike_are_told_together() -> None:
+    ends = [host(1, "exit"), host(2, "timeout"), *(host(number, "exit") for number in range(3, 8))]
+    assert combine(ends).reason == "algo-2: timeout; algo-1, algo-3, algo-4 and 3 more: exit"
 
 
 def test_no_host_at_all_is_no_pass() -> None:
