@@ -27,7 +27,7 @@ if me == "algo-1":
     server = socket.create_server((me, 5000))
     print(server.accept()[0].makefile().read(), flush=True)
 else:
-    until = time.monotonic() + 30
+    until = time.monotonic() + 120
     while True:
         try:
             one = socket.create_connection((peer, 5000), 5)
