@@ -85,6 +85,7 @@ def _directory(record: RunRecord, why: str) -> Item:
 
 def _scratches(record: RunRecord) -> Iterator[Item]:
     for step in record.steps:
-        scratch = record.layout.step(step).scratch
-        if scratch.is_dir():
-            yield Item("scratch", str(scratch), record.run_id, step, "its run is dead")
+        layout = record.layout.step(step)
+        for scratch in (layout.scratch, *sorted(layout.hosts.glob("*/scratch"))):
+            if scratch.is_dir():
+                yield Item("scratch", str(scratch), record.run_id, step, "its run is dead")

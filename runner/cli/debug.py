@@ -49,7 +49,8 @@ def _script(record: RunRecord, step: str) -> Path:
     from runner.errors import EnvironmentFault, UsageError
 
     result = record.result(step)
-    script = record.layout.step(step).shell
+    layout = record.layout.step(step)
+    script = (layout.host(result.failed_host) if result.failed_host else layout).shell
     if not script.is_file():
         why = f": {result.reason}" if result.reason else ""
         raise UsageError(

@@ -36,6 +36,8 @@ class StopReason(enum.StrEnum):
 
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
+    PEER = "peer"
+    """Another instance of the same step has failed."""
 
 
 class StartMode(enum.StrEnum):
@@ -101,9 +103,20 @@ class BoundOutput:
     """An existing, empty directory."""
 
 
+@dataclass(frozen=True, slots=True)
+class Peering:
+    """A container's place among the instances of its step."""
+
+    network: str
+    addresses: tuple[tuple[str, str], ...]
+    """Host name and IPv4 address of every instance, its own included."""
+    isolated: bool
+    """Nothing but the instances can be reached."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Launch:
-    """A job with every host path filled in: all that an engine needs for one container."""
+    """A job with every host path filled in: all that an engine needs for one container, or for each of several."""
 
     job: ContainerJob
     image: Image
@@ -118,6 +131,27 @@ class Launch:
     """A directory of the engine's own for private copies and control files; removed by `Container.remove`."""
     preimport: tuple[str, ...] = ()
     """Top-level modules that a staged start may import before the inputs exist."""
+    members: tuple[Launch, ...] = ()
+    """One for each instance of a step that has several; then nothing runs with this launch itself."""
+    logs: Path | None = None
+    """Of a member: the directory that gets its own `stdout` and `stderr`, byte by byte."""
+    peering: Peering | None = None
+    """Of a member, once the engine has made its network."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostOutcome:
+    """How one of several instances ended."""
+
+    host: str
+    container_id: str
+    verdict: Verdict
+    exit_code: int | None
+    signal: str | None
+    reason: str
+    seconds: float
+    peer: bool = False
+    """Stopped because another one had failed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +189,12 @@ class Outcome:
     seconds: float
     """From go to exit."""
     warnings: tuple[str, ...] = ()
+    peer: bool = False
+    """Stopped because another instance had failed; the verdict is cancelled, and says nothing about the user."""
+    hosts: tuple[HostOutcome, ...] = ()
+    """Of several instances, in the order of their host names."""
+    decided_by: str = ""
+    """Of several instances: the host whose end gave the verdict; empty when all passed."""
 
 
 Sink = Callable[[bytes], None]
@@ -206,7 +246,9 @@ class Engine(Protocol):
         """
 
     def prepare(self, launch: Launch) -> Container:
-        """Create the container; when `launch.image.mode` is staged, start it too. Raises EnvironmentFault."""
+        """Create the container; when `launch.image.mode` is staged, start it too. Raises EnvironmentFault.
+
+        Of a launch with members: all of them, on a network of their own, as one (`engine.cluster`)."""
 
     def reclaim(self, paths: Sequence[Path], image: Image | None = None) -> None:
         """Give everything below the paths to the invoking user, with a container of `image` where that needs root."""

@@ -130,6 +130,7 @@ class DockerContainer:
             finished_at=str(state["FinishedAt"]) if state.get("FinishedAt") else now(),
             seconds=seconds,
             warnings=warnings,
+            peer=judged.peer,
         )
 
     def _start_or_go(self) -> bool:

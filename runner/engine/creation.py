@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.agent import agent_source, hook_source
-from runner.engine import labels
+from runner.engine import labels, network
 from runner.engine.base import Image, Launch, StartMode
 from runner.errors import EnvironmentFault
 
@@ -59,11 +59,10 @@ def create(api: Any, launch: Launch, privates: Sequence[Private]) -> str:
         stdin_open=not cold,
         labels=labels.labels(launch.run_id, job.step, launch.scratch),
         healthcheck={"test": ["NONE"]},
+        networking_config=_networking(api, launch),
         host_config=api.create_host_config(
             mounts=_staged_mounts(launch) if staged else _plain_mounts(launch, privates),
-            network_mode=job.network,
-            # A network of its own writes its own line for the host name; without a network nothing does.
-            extra_hosts={job.hostname: "127.0.0.1"} if job.network == "none" else None,
+            **_network(launch),
             cap_add=["SYS_ADMIN"] if staged else None,
             log_config={"Type": "none", "Config": {}},
             **_limits(launch),
@@ -86,6 +85,26 @@ def _command(launch: Launch, *, cold: bool) -> dict[str, Any]:
         "command": ["run"],
         "user": "0:0",
     }
+
+
+def _network(launch: Launch) -> dict[str, Any]:
+    job, peering = launch.job, launch.peering
+    if peering is not None:
+        closed = network.NO_SERVER if peering.isolated else {}
+        return {"network_mode": peering.network, "extra_hosts": dict(peering.addresses), **closed}
+    # A network of its own writes its own line for the host name; without a network nothing does.
+    return {
+        "network_mode": job.network,
+        "extra_hosts": {job.hostname: "127.0.0.1"} if job.network == "none" else None,
+    }
+
+
+def _networking(api: Any, launch: Launch) -> Any:
+    """The container's own address, where it has peers."""
+    if launch.peering is None:
+        return None
+    own = dict(launch.peering.addresses)[launch.job.hostname]
+    return api.create_networking_config({launch.peering.network: api.create_endpoint_config(ipv4_address=own)})
 
 
 def _limits(launch: Launch) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import threading
@@ -11,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.agent import agent_source
-from runner.engine import creation, privacy, requirements
+from runner.engine import cluster, creation, network, privacy, requirements
 from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
-from runner.engine.base import EngineInfo, Image, Installation, Launch, Leftover, StartMode
+from runner.engine.base import Container, EngineInfo, Image, Installation, Launch, Leftover, StartMode
 from runner.engine.client import Endpoint, endpoint
 from runner.engine.container import DockerContainer, arm
 from runner.engine.faults import lost_is
@@ -82,8 +83,17 @@ class DockerEngine:
             if run_id not in self._janitors:
                 self._janitors[run_id] = Janitor(run_id)
 
-    def prepare(self, launch: Launch) -> DockerContainer:
+    def prepare(self, launch: Launch) -> Container:
         self._guard(launch.run_id)
+        return self._cluster(launch) if launch.members else self._container(launch)
+
+    def _cluster(self, launch: Launch) -> Container:
+        with lost_is(EngineLost):
+            peering = network.make(self._api, launch, [member.job.hostname for member in launch.members])
+        members = [dataclasses.replace(member, peering=peering) for member in launch.members]
+        return cluster.create(members, self._container, lambda: network.remove(self._api, peering.network))
+
+    def _container(self, launch: Launch) -> DockerContainer:
         try:
             launch.scratch.mkdir(parents=True, exist_ok=True)
             with lost_is(EngineLost):

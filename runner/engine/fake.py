@@ -24,8 +24,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
+from runner.engine import cluster
 from runner.engine.base import (
     BoundInput,
+    Container,
     EngineInfo,
     Image,
     Installation,
@@ -59,6 +61,11 @@ class FakeStep:
     @property
     def name(self) -> str:
         return self.launch.job.step
+
+    @property
+    def host(self) -> str:
+        """`algo-1`, or which of several instances this is."""
+        return self.launch.job.hostname
 
     @property
     def env(self) -> dict[str, str]:
@@ -182,9 +189,14 @@ class FakeEngine:
         self.at("collect", wanted.step)
         return wanted.code
 
-    def prepare(self, launch: Launch) -> FakeContainer:
+    def prepare(self, launch: Launch) -> Container:
         self._check()
         self.at("prepare", launch.job.step)
+        made = cluster.create(launch.members, self._container, _nothing) if launch.members else self._container(launch)
+        self.launches[launch.job.step] = launch
+        return made
+
+    def _container(self, launch: Launch) -> FakeContainer:
         staged = launch.image.mode is StartMode.STAGED
         for item in launch.inputs:
             if not item.host.is_dir() and not (staged and item.host.is_relative_to(launch.run_root)):
@@ -194,7 +206,6 @@ class FakeEngine:
                 raise EnvironmentFault(f"mount '{output.name}' is not a directory: {output.host}")
         with self._lock:
             container = FakeContainer(f"fake-{next(self._ids)}", launch, self._start, self.at)
-            self.launches[launch.job.step] = launch
             self.containers[container.id] = container
         return container
 
@@ -240,6 +251,10 @@ class FakeEngine:
         outputs = {output.name: output.host for output in launch.outputs}
         script = self.scripts.get(launch.job.step, self._default)
         return script(FakeStep(launch, private, outputs, stdout, stderr, stopping))
+
+
+def _nothing() -> None:
+    """Fake hosts share no network."""
 
 
 def _private(item: BoundInput, copy: Path) -> Path:

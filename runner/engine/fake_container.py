@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import threading
 import time
@@ -160,6 +161,11 @@ class FakeContainer:
         if self._reason is StopReason.CANCELLED:
             reason = f"stopped because the run was cancelled ({how})"
             return self._outcome(Verdict.CANCELLED, code, signal, reason, started, began)
+        if self._reason is StopReason.PEER:
+            reason = f"stopped because another instance had failed ({how})"
+            return dataclasses.replace(
+                self._outcome(Verdict.CANCELLED, code, signal, reason, started, began), peer=True
+            )
         if code == 0:
             return self._outcome(Verdict.PASSED, 0, None, "exit 0", started, began)
         return self._outcome(Verdict.EXIT, code, None, f"exit {code}", started, began)

@@ -84,6 +84,7 @@ def _script(launch: Launch, what: str, where: Path, by_reference: bool, head: li
         "mounts=(",
         *(f"  --mount {_mount(place)}" for place in places),
         ")",
+        *_alone(launch),
         *body,
     ]
     return "\n".join([*parts, ""])
@@ -164,6 +165,15 @@ def _report(launch: Launch, places: list[_Place]) -> list[str]:
 def _differences(launch: Launch) -> list[str]:
     timeout = launch.job.limits.timeout
     return [f"# Not repeated here: the time-out of {timeout:g} s."] if timeout is not None else []
+
+
+def _alone(launch: Launch) -> list[str]:
+    """One of several instances is started by itself: whoever waits for the others should know."""
+    job = launch.job
+    if job.instance_count == 1:
+        return []
+    text = f"this is {job.hostname} alone, of {job.instance_count} instances: the others do not run and do not resolve"
+    return [f"say {shlex.quote(text)}"]
 
 
 def _command_text(launch: Launch) -> str:

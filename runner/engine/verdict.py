@@ -45,6 +45,8 @@ class Judgement:
     signal: str | None
     reason: str
     warnings: tuple[str, ...] = ()
+    peer: bool = False
+    """Stopped because another instance of its step had failed."""
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -126,6 +128,8 @@ def _stopped(evidence: Evidence, stopped: str, code: int, number: int | None, no
         return Judgement(Verdict.TIMEOUT, code, name, _timed_out(evidence.limits, how), notes)
     if stopped == StopReason.CANCELLED:
         return Judgement(Verdict.CANCELLED, code, name, f"stopped because the run was cancelled ({how})", notes)
+    if stopped == StopReason.PEER:
+        return _for_a_peer(code, name, how, notes)
     if stopped.startswith("outside:"):
         return _infrastructure(f"the container was stopped from outside with {stopped.partition(':')[2]}", code)
     return _infrastructure("the container lost its connection to the runner and stopped itself", code)
@@ -138,6 +142,8 @@ def _unreported(evidence: Evidence, state: Mapping[str, Any]) -> Judgement:
         return Judgement(Verdict.TIMEOUT, code, "SIGKILL", _timed_out(evidence.limits, "the container was killed"))
     if evidence.stop is StopReason.CANCELLED:
         return Judgement(Verdict.CANCELLED, code, None, "stopped because the run was cancelled")
+    if evidence.stop is StopReason.PEER:
+        return _for_a_peer(code, "SIGKILL", "the container was killed")
     if state.get("OOMKilled"):
         return Judgement(Verdict.OOM, code, "SIGKILL", _out_of_memory(evidence.limits, code))
     if code == 137:
@@ -153,6 +159,8 @@ def _cold(evidence: Evidence, state: Mapping[str, Any]) -> Judgement:
         return Judgement(Verdict.TIMEOUT, code, name, _timed_out(evidence.limits, f"it ended with exit {code}"))
     if evidence.stop is StopReason.CANCELLED:
         return Judgement(Verdict.CANCELLED, code, name, f"stopped because the run was cancelled (exit {code})")
+    if evidence.stop is StopReason.PEER:
+        return _for_a_peer(code, name, f"it ended with exit {code}")
     if state.get("OOMKilled") and code != 0:
         return Judgement(Verdict.OOM, code, name, _out_of_memory(evidence.limits, code))
     if code == 0:
@@ -162,6 +170,11 @@ def _cold(evidence: Evidence, state: Mapping[str, Any]) -> Judgement:
     if name:
         words += f": ended by {name} or with that status of its own (the image has no Python, so they look alike)"
     return Judgement(Verdict.EXIT, code, None, words)
+
+
+def _for_a_peer(code: int | None, name: str | None, how: str, notes: tuple[str, ...] = ()) -> Judgement:
+    reason = f"stopped because another instance had failed ({how})"
+    return Judgement(Verdict.CANCELLED, code, name, reason, notes, peer=True)
 
 
 def _timed_out(limits: Limits, how: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.data.files import json_bytes, os_fault, remove_tree
+from runner.data.shards import deal
 from runner.engine.base import Container, Engine, Image, Installation, Outcome, StopReason, Verdict
 from runner.errors import Abandoned, EngineLost, EngineUnavailable, EnvironmentFault, RequirementsError
 from runner.pipeline.binding import Bound, Sources, bind
@@ -140,6 +141,9 @@ def run_step(
     )
     try:
         result = _go(shop, prepared, known)
+        if result.hosts and result.verdict is Verdict.PASSED:  # of a step that failed they are told with it
+            for warning in result.warnings:
+                shop.notice(result.step, warning)
         tell(Ended(result, _engine_gone(shop, result)))
     finally:
         shop.stops.discard(prepared.container)
@@ -155,6 +159,8 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
         return write_result(layout, replace(base, verdict=Verdict.CANCELLED, reason=reason, finished_at=now()))
     try:
         layout.inputs_manifest.write_bytes(json_bytes(bound.inputs_document(shop.sources)))
+        dealt = [text for share in bound.undealt for text in deal(share)]
+        base = replace(base, warnings=(*base.warnings, *dealt))
         out = Log(layout.stdout, lambda data: shop.outbox.put(step, "stdout", data))
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
@@ -183,8 +189,9 @@ def _run(container: Container, out: Log, err: Log) -> Outcome:
 
 def _tidy(shop: Workshop, prepared: Prepared, result: StepResult) -> None:
     """After a pass nothing is left in `attempt/` but what was packed into an archive."""
-    attempt = prepared.bound.layout.attempt
-    if result.verdict is Verdict.PASSED:
+    layout = prepared.bound.layout
+    hosts = [layout.host(member.job.hostname).attempt for member in prepared.bound.launch.members]
+    for attempt in (layout.attempt, *hosts) if result.verdict is Verdict.PASSED else ():
         try:
             remove_tree(attempt)
         except OSError as error:

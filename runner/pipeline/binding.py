@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -11,6 +12,7 @@ from runner.data.files import json_bytes, os_fault
 from runner.data.hostdata import Look, look
 from runner.data.manifest import named
 from runner.data.materialise import bundle, code_file, code_text, code_tree, single_file
+from runner.data.shards import Share, deal
 from runner.data.unpack import unpack
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
 from runner.engine.render import reproduce_script, shell_script
@@ -29,6 +31,7 @@ from runner.sagemaker.job import (
     ContainerJob,
     HostData,
     InputMount,
+    Member,
     StepData,
 )
 from runner.spec.archives import is_archive
@@ -66,11 +69,13 @@ class Bound:
 
     launch: Launch
     layout: StepLayout
-    message: Path | None
-    """Host path at which the script's last words will lie."""
+    messages: tuple[Path, ...]
+    """Host paths at which the script's last words will lie, one for each instance."""
     warnings: tuple[str, ...]
     watched: tuple[Look, ...] = ()
     """The directories of the user's that are read in place, as they were when the step was bound."""
+    undealt: tuple[Share, ...] = ()
+    """Inputs to be dealt to the instances when their producers have published."""
 
     def inputs_document(self, sources: Sources) -> dict[str, object]:
         """`inputs.json`. Only when every producer has published."""
@@ -107,8 +112,7 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout,
     outputs = tuple(BoundOutput(item.name, item.target, layout.attempt / item.name) for item in job.outputs)
     for output in outputs:
         output.host.mkdir(parents=True)
-    config = _write_config(job, layout, {output.target for output in outputs})
-    layout.scratch.mkdir()
+    config = () if job.members else _write_config(job, layout, {output.target for output in outputs})
     launch = Launch(
         job=job,
         image=image,
@@ -120,12 +124,63 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout,
         scratch=layout.scratch,
         preimport=_preimport(job) if image.mode is StartMode.STAGED else (),
     )
+    launch = dataclasses.replace(launch, members=tuple(_member(launch, each, layout) for each in job.members))
+    shares = _shares(launch, layout)
+    ready = [share for share in shares if share.source.is_dir()]
+    warnings += [text for share in ready for text in deal(share)]
+    for each in launch.members or (launch,):
+        each.scratch.mkdir()
     layout.job.write_bytes(json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id}))
-    _write_scripts(launch, layout)
+    _write_scripts(launch.members[0] if launch.members else launch, layout)
+    for each in launch.members:
+        _write_scripts(each, layout.host(each.job.hostname))
     if fault is not None:
         raise fault
     warnings += [text for seen in watched if (text := seen.warning()) is not None]
-    return Bound(launch, layout, _host_path(job.exit_message, (*outputs, *config)), tuple(warnings), watched)
+    messages = [
+        _host_path(job.exit_message, (*each.outputs, *each.config))
+        for each in launch.members or (launch,)
+        if job.exit_message is not None
+    ]
+    undealt = tuple(share for share in shares if share not in ready)
+    return Bound(launch, layout, tuple(messages), tuple(warnings), watched, undealt)
+
+
+def _member(launch: Launch, member: Member, layout: StepLayout) -> Launch:
+    """One of several instances: everything that it writes, and what was dealt to it, in a directory of its own."""
+    job, own = launch.job.of(member), layout.host(member.hostname)
+    sharded = {item.name for item in job.inputs if item.sharded}
+    own.root.mkdir(parents=True)
+    outputs = tuple(dataclasses.replace(output, host=own.attempt / output.name) for output in launch.outputs)
+    for output in outputs:
+        output.host.mkdir(parents=True)
+    return dataclasses.replace(
+        launch,
+        job=job,
+        inputs=tuple(
+            dataclasses.replace(bound, host=own.input(bound.name)) if bound.name in sharded else bound
+            for bound in launch.inputs
+        ),
+        outputs=outputs,
+        config=_write_config(job, own, {output.target for output in outputs}),
+        scratch=own.scratch,
+        logs=own.root,
+    )
+
+
+def _shares(launch: Launch, layout: StepLayout) -> tuple[Share, ...]:
+    """Inputs of which each instance gets its part; a single instance gets all."""
+    hosts = [member.job.hostname for member in launch.members]
+    return tuple(
+        Share(
+            item.name,
+            bound.host,
+            tuple((host, layout.host(host).input(item.name)) for host in hosts),
+            isinstance(item.source, StepData),
+        )
+        for item, bound in zip(launch.job.inputs, launch.inputs, strict=False)  # packages of requirements come last
+        if item.sharded and hosts
+    )
 
 
 def _look_at_host_data(job: ContainerJob, inputs: tuple[BoundInput, ...]) -> tuple[Look, ...]:
@@ -181,14 +236,14 @@ def _write_config(job: ContainerJob, layout: StepLayout, taken: set[str]) -> tup
 
 def _write_scripts(launch: Launch, layout: StepLayout) -> None:
     """What a person runs by hand, with nothing but Docker."""
-    for path, text in ((layout.reproduce, reproduce_script(launch)), (layout.shell, shell_script(launch))):
+    reproduce = reproduce_script(launch, directory=layout.root)
+    shell = shell_script(launch, directory=layout.root)
+    for path, text in ((layout.reproduce, reproduce), (layout.shell, shell)):
         path.write_bytes(text.encode("utf-8", "surrogateescape"))
         path.chmod(path.stat().st_mode | 0o111)
 
 
-def _host_path(target: str | None, mounts: tuple[BoundOutput, ...]) -> Path | None:
-    if target is None:
-        return None
+def _host_path(target: str, mounts: tuple[BoundOutput, ...]) -> Path:
     wanted = PurePosixPath(target)
     return next(mount.host / wanted.name for mount in mounts if mount.target == str(wanted.parent))
 

@@ -32,6 +32,7 @@ _WORDS = {
     "limits": "resources",
     "network": "network",
     "hostname": "hostname",
+    "instance_count": "instances",
 }
 """What a person wrote, by field of `job.json`; every other field follows from these, or belongs to one run."""
 CODE = CodeFile | CodeTree | CodeBundle

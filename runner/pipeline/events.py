@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.engine.base import Verdict
+from runner.engine.base import HostOutcome, Verdict
 from runner.errors import Problem
 
 
@@ -54,6 +54,10 @@ class StepResult:
     directory: str = ""
     """The step's directory, relative to the run directory; empty when it never started."""
     warnings: tuple[str, ...] = ()
+    hosts: tuple[HostOutcome, ...] = ()
+    """How each of several instances ended; empty when there is one only."""
+    failed_host: str = ""
+    """Of several instances: the one whose end gave the verdict; empty when all passed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,8 @@ runs/
       attempt/<name>/  outputs of a step that has not passed
       outputs/<name>/  outputs of a step that passed
       scratch/         the engine's own, gone when the container is
+      hosts/algo-<k>/  of several instances, each its own: stdout, stderr, reproduce.sh, shell.sh, config/, attempt/,
+                       scratch/, and in inputs/ what was dealt to it
 """
 
 from __future__ import annotations
@@ -71,6 +73,14 @@ class StepLayout:
     @property
     def attempt(self) -> Path:
         return self.root / "attempt"
+
+    @property
+    def hosts(self) -> Path:
+        return self.root / "hosts"
+
+    def host(self, name: str) -> StepLayout:
+        """Of one of several instances."""
+        return StepLayout(self.hosts / name)
 
     def input(self, name: str) -> Path:
         return self.root / "inputs" / name

@@ -36,7 +36,8 @@ class PlannedStep:
     @property
     def task(self) -> Task:
         limits = self.job.limits
-        return Task(self.name, self.needs, self.priority, limits.cpus or 0.0, limits.memory or 0)
+        count = self.job.instance_count
+        return Task(self.name, self.needs, self.priority, count * (limits.cpus or 0.0), count * (limits.memory or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,12 +92,12 @@ class Plan:
         """Refuse steps that the machine can never run: EnvironmentFault that names all of them. Memory in bytes."""
         faults = []
         for step in self.steps:
-            limits = step.job.limits
-            if (limits.cpus or 0) > cpus:
-                faults.append(_too_much(step.name, f"{limits.cpus:g} CPUs", f"{cpus:g}"))
-            if (limits.memory or 0) > memory:
-                wanted = f"{_mebibytes(limits.memory or 0)} of memory"
-                faults.append(_too_much(step.name, wanted, _mebibytes(memory)))
+            task, count = step.task, step.job.instance_count
+            each = f" ({count} instances)" if count > 1 else ""
+            if task.cpus > cpus:
+                faults.append(_too_much(step.name, f"{task.cpus:g} CPUs{each}", f"{cpus:g}"))
+            if task.memory > memory:
+                faults.append(_too_much(step.name, f"{_mebibytes(task.memory)} of memory{each}", _mebibytes(memory)))
         if faults:
             steps = "that step" if len(faults) == 1 else "these steps"
             raise EnvironmentFault("\n".join(faults), remedy=f"lower `resources` of {steps}, or give the engine more")

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from runner.engine.base import Verdict
+from runner.engine.base import HostOutcome, Verdict
 from runner.pipeline.events import Event, StepResult, StepState
 from runner.sagemaker.job import CodeBundle, CodeFile, CodeText, CodeTree, HostData, StepData
 
@@ -57,4 +57,11 @@ def result_from(document: Mapping[str, Any]) -> StepResult:
     values["verdict"] = Verdict(values["verdict"]) if values["verdict"] is not None else None
     for name in ("blocked_by", "warnings"):
         values[name] = tuple(values.get(name, ()))
+    values["hosts"] = tuple(_host_from(host) for host in values.get("hosts", ()))
     return StepResult(**values)
+
+
+def _host_from(document: Mapping[str, Any]) -> HostOutcome:
+    known = {field.name for field in dataclasses.fields(HostOutcome)}
+    values = {key: value for key, value in document.items() if key in known}
+    return HostOutcome(**{**values, "verdict": Verdict(values["verdict"])})

@@ -7,32 +7,26 @@
 from __future__ import annotations
 
 import dataclasses
-import errno
-import os
-import stat
 from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 from runner.data.files import foreign, os_fault, write_json
 from runner.data.manifest import Manifest
 from runner.data.publish import Judgement, judge, publish, withdraw
-from runner.data.reading import Stopped, never
+from runner.data.reading import Stopped, Unfit, never
 from runner.engine.base import Engine, Outcome, Verdict
 from runner.errors import EnvironmentFault
+from runner.pipeline import hosts
 from runner.pipeline.binding import Bound
 from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.outbox import Log
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import moment, stamp
-from runner.sagemaker import ExitMessage, exit_message, failure_reason
+from runner.sagemaker import ExitMessage
 
 _STOPPED = "the run was stopped while the outputs were being read"
-_NO_MESSAGE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
-_MESSAGE_LIMIT = 64 * 1024
-"""Bytes read of a message file: far more than SageMaker looks at."""
 
 
 def settle(
@@ -55,6 +49,8 @@ def settle(
         exit_code=outcome.exit_code,
         signal=outcome.signal,
         **_times(outcome),
+        hosts=outcome.hosts,
+        failed_host=outcome.decided_by,
         warnings=(*base.warnings, *outcome.warnings, *_changed(bound)),
     )
     fault = next((os_fault(log.fault, log.path, "cannot write the log") for log in logs if log.fault), None)
@@ -108,15 +104,19 @@ def write_result(layout: StepLayout, result: StepResult) -> StepResult:
 
 
 def _judged(engine: Engine, bound: Bound, result: StepResult, stopped: Callable[[], bool]) -> StepResult:
-    left = [bound.layout.attempt, *(folder.host for folder in bound.launch.config)]
+    left = [bound.layout.attempt, *hosts.folders(bound.launch)]
     if any(foreign(folder) for folder in left if folder.is_dir()):
         engine.reclaim(left, bound.launch.image)
-    message = _read_message(bound)
+    message = hosts.message(bound.launch, bound.messages, result.failed_host)
     result = dataclasses.replace(result, exit_message=message.text if message is not None else None)
     if result.verdict is not Verdict.PASSED:
         return write_result(bound.layout, result)
     if message is not None and not message.valid:
         return write_result(bound.layout, _failed(result, Verdict.INVALID_OUTPUT, _not_utf8(bound, message)))
+    try:
+        result = dataclasses.replace(result, warnings=(*result.warnings, *hosts.unite_outputs(bound.launch, stopped)))
+    except Unfit as error:
+        return write_result(bound.layout, _failed(result, Verdict.INVALID_OUTPUT, str(error)))
     judgement = judge(bound.launch.job.outputs, bound.launch.outputs, stopped)
     result = dataclasses.replace(result, warnings=(*result.warnings, *judgement.warnings))
     if judgement.verdict is not Verdict.PASSED:
@@ -143,25 +143,3 @@ def _failed(result: StepResult, verdict: Verdict, reason: str) -> StepResult:
 
 def _not_utf8(bound: Bound, message: ExitMessage) -> str:
     return f"{bound.launch.job.exit_message}: {message.fault}, and SageMaker fails such a job; write it as UTF-8"
-
-
-def _read_message(bound: Bound) -> ExitMessage | None:
-    raw = _read_regular(bound.message) if bound.message is not None else None
-    if raw is None:
-        return None
-    return failure_reason(raw) if bound.launch.job.step_type == "training" else exit_message(raw)
-
-
-def _read_regular(path: Path) -> bytes | None:
-    """The beginning of a file that a script left; None for anything else. A symlink would name a file of the host's,
-    and a FIFO would never end."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except OSError as error:
-        if error.errno in _NO_MESSAGE:
-            return None
-        raise
-    try:
-        return os.read(descriptor, _MESSAGE_LIMIT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
-    finally:
-        os.close(descriptor)

@@ -33,7 +33,8 @@ class Staging:
     def stage(self, wanted: Sequence[PlannedStep], free_memory: int) -> None:
         """Begin to prepare what is wanted and is not yet, as far as there is room."""
         for planned in wanted:
-            room = (len(self._staged) + 1) * IDLE_MEMORY <= free_memory
+            waiting = [*(step for step, _ in self._staged.values()), planned]
+            room = sum(step.job.instance_count for step in waiting) * IDLE_MEMORY <= free_memory
             if len(self._staged) + len(self._due) < AHEAD and room and planned.name not in self._staged:
                 self._staged[planned.name] = (planned, self._pool.submit(self._shop.prepare, planned))
 

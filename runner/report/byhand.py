@@ -74,7 +74,7 @@ class _Hand:
         inputs = [BoundOutput(mount.name, mount.target, root / "inputs" / mount.name) for mount in job.inputs]
         outputs = [BoundOutput(mount.name, mount.target, root / "outputs" / mount.name) for mount in job.outputs]
         config = list(_config(job, root, {mount.target for mount in outputs}))
-        lines = [f"# {number}. {one_line(job.step)}"]
+        lines = [f"# {number}. {one_line(job.step)}", *_instances(job)]
         lines.append(_words("mkdir", "-p", *(str(place.host) for place in (*inputs, *outputs, *config))))
         for mount, place in zip(job.inputs, inputs, strict=True):
             lines += [*self._origin(mount), self._copy(mount, place.host)]
@@ -108,6 +108,12 @@ class _Hand:
             if directory
             else _words("cp", "-L", source.path, f"{target}/")
         )
+
+
+def _instances(job: ContainerJob) -> Iterable[str]:
+    if job.members:
+        yield f"# The step has {job.instance_count} instances. This runs algo-1 alone, with all of every input: the"
+        yield "# others do not run, and their names do not resolve."
 
 
 def _config(job: ContainerJob, root: Path, taken: set[str]) -> Iterable[BoundOutput]:

@@ -84,6 +84,8 @@ def _output(result: StepResult, run_dir: Path, style: Style, lines: int) -> list
     if not result.directory:
         return []
     layout = RunLayout(run_dir).step(result.step)
+    if result.failed_host:  # what the other instances wrote is in the whole log
+        layout = layout.host(result.failed_host)
     try:
         found = excerpts(layout.stdout, layout.stderr, lines)
     except FileNotFoundError:
@@ -92,13 +94,14 @@ def _output(result: StepResult, run_dir: Path, style: Style, lines: int) -> list
         return ["", f"{INDENT}Its output cannot be read: {error.strerror}: {error.filename}", ""]
     if not found:
         return ["", f"{INDENT}It wrote nothing to stdout or stderr.", ""]
-    return ["", *(line for excerpt in found for line in [*_block(excerpt, style), ""])]
+    whose = f" of {result.failed_host}" if result.failed_host else ""
+    return ["", *(line for excerpt in found for line in [*_block(excerpt, whose, style), ""])]
 
 
-def _block(excerpt: Excerpt, style: Style) -> list[str]:
+def _block(excerpt: Excerpt, whose: str, style: Style) -> list[str]:
     bar = style.paint(style.sign("│"), "dim")
     return [
-        f"{INDENT}{style.paint(excerpt.title, 'dim')}",
+        f"{INDENT}{style.paint(excerpt.title + whose, 'dim')}",
         *(f"{INDENT}{bar} {line}".rstrip() for line in excerpt.lines),
     ]
 
@@ -108,8 +111,11 @@ def _next(result: StepResult, run_dir: Path) -> list[tuple[str, str]]:
     rows = []
     if result.directory:
         rows.append(("files", shown_path(layout.root)))
-        if result.verdict is not Verdict.INFRASTRUCTURE and _holds_something(layout.attempt):
-            rows.append(("partial", f"{shown_path(layout.attempt)}  (outputs that were not published)"))
+        attempts = [layout.attempt, *(layout.host(host.host).attempt for host in result.hosts)]
+        partial = [attempt for attempt in attempts if _holds_something(attempt)]
+        if partial and result.verdict is not Verdict.INFRASTRUCTURE:
+            place = partial[0] if len(partial) == 1 else layout.host("*").attempt
+            rows.append(("partial", f"{shown_path(place)}  (outputs that were not published)"))
         rows.append(("logs", command("logs", run_dir, run_dir.name, result.step)))
     if result.verdict is Verdict.INFRASTRUCTURE:
         return [*rows, ("doctor", "run-pipeline doctor")]

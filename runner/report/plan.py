@@ -69,14 +69,15 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     yield from _env(job)
     targets = max(map(len, [*(m.target for m in job.inputs), *(m.target for m in job.outputs)]), default=0)
     for mount in job.inputs:
-        yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}"
+        yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}{_dealt(mount, job)}"
     yield from _packages(job)
     for output in job.outputs:
         yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
     for file in job.config:
         yield "config", file.target
-    yield "limits", limits(job.limits)
-    yield "network", "none" if job.network == "none" else f"{job.network} (open)"
+    yield from _instances(job)
+    yield "limits", limits(job.limits) + (" (each)" if job.members and limits(job.limits) != "none" else "")
+    yield "network", _network(job)
     yield "starts", f"when {listed(step.needs)} passed" if step.needs else "at once"
 
 
@@ -86,6 +87,18 @@ def _packages(job: ContainerJob) -> Iterator[Row]:
 
         if asking(job) is not None:
             yield "packages", "of requirements.txt, installed before the script starts"
+
+
+def _instances(job: ContainerJob) -> Iterator[Row]:
+    if job.members:
+        yield "instances", f"{job.instance_count}, algo-1 to algo-{job.instance_count}; all must exit 0"
+
+
+def _network(job: ContainerJob) -> str:
+    reach = "the instances reach each other" if job.members else ""
+    if job.network == "none":
+        return f"none; {reach}" if reach else "none"
+    return f"{job.network} (open{'; ' + reach if reach else ''})"
 
 
 def _env(job: ContainerJob) -> Iterator[Row]:
@@ -116,6 +129,10 @@ def _source(mount: InputMount, reused: set[str]) -> str:
         return f"{source.name}: {one_line(source.content.rstrip().rpartition(chr(10))[2])}"
     packed = ", as sourcedir.tar.gz" if isinstance(source, CodeBundle) else ""
     return f"{shown_path(Path(source.path))}{packed}"
+
+
+def _dealt(mount: InputMount, job: ContainerJob) -> str:
+    return ", dealt to the instances file by file" if mount.sharded and job.members else ""
 
 
 def _destination(output: OutputMount) -> str:

@@ -20,6 +20,11 @@ _NAME_LENGTH = 63
 """A job name is `[a-zA-Z0-9](-*[a-zA-Z0-9]){0,62}`."""
 
 
+def hosts(count: int) -> tuple[str, ...]:
+    """`algo-1` to `algo-N` as `resourceconfig.json` has them: sorted as texts, so that `algo-10` precedes `algo-2`."""
+    return tuple(sorted(f"algo-{number}" for number in range(1, count + 1)))
+
+
 def job_name(pipeline: str, step: str) -> str:
     """A valid job name: both names with other characters as `-`, cut to fit, and eight digits of their digest, since
     `a_b` and `a-b` are two steps."""

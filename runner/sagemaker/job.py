@@ -6,6 +6,7 @@ and hashable, it holds no host path but those the user named, and building it do
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass, field
 
 
@@ -92,6 +93,15 @@ class ConfigFile:
 
 
 @dataclass(frozen=True, slots=True)
+class Member:
+    """What one of several instances has for itself."""
+
+    hostname: str
+    env: tuple[tuple[str, str], ...]
+    config: tuple[ConfigFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Ceilings for one container; None means that the engine sets none."""
 
@@ -137,6 +147,12 @@ class ContainerJob:
     instance_type: str | None = None
     """As the spec names it; its CPUs and memory are in `limits`."""
     instance_count: int = 1
-    """Containers `algo-1` to `algo-N`, each with this job but for its own host name."""
+    """Containers `algo-1` to `algo-N`, each with this job but for what `members` says."""
+    members: tuple[Member, ...] = ()
+    """One for each instance, sorted by host name; none when there is one instance only."""
     credentials: str = "none"
     """`none`, `environment` or `endpoint`. The credentials themselves are never in a job."""
+
+    def of(self, member: Member) -> ContainerJob:
+        """The job as one of the instances runs it."""
+        return dataclasses.replace(self, members=(), hostname=member.hostname, env=member.env, config=member.config)

@@ -16,6 +16,7 @@ from runner.sagemaker import identity, paths
 from runner.sagemaker.code import FRAMEWORK_COMMAND
 from runner.sagemaker.job import ConfigFile, ContainerJob, InputMount, OutputMount
 from runner.sagemaker.request import Request
+from runner.spec.fields import Distribution
 from runner.spec.mounts import CODE, output_path
 
 _MAX_RUNTIME = 86400
@@ -47,12 +48,13 @@ def job(request: Request) -> ContainerJob:
         outputs=outputs,
         config=(
             _file("processingjobconfig.json", _job_config(request, entrypoint, arguments, inputs, outputs)),
-            _file("resourceconfig.json", {"current_host": identity.HOST, "hosts": [identity.HOST]}),
+            _file("resourceconfig.json", {"current_host": request.host, "hosts": list(request.hosts)}),
         ),
         exit_message=paths.MESSAGE,
         limits=request.limits(),
         network=spec.network.value,
-        hostname=identity.HOST,
+        hostname=request.host,
+        instance_count=spec.instance_count,
         requirements="python" if spec.is_framework else None,
     )
 
@@ -82,7 +84,7 @@ def _job_config(
         "ProcessingOutputConfig": {"Outputs": [_output(request, mount) for mount in outputs], "KmsKeyId": None},
         "ProcessingResources": {
             "ClusterConfig": {
-                "InstanceCount": 1,
+                "InstanceCount": request.spec.instance_count,
                 "InstanceType": identity.INSTANCE_TYPE,
                 "VolumeSizeInGB": 30,
                 "VolumeKmsKeyId": None,
@@ -99,13 +101,17 @@ def _input(request: Request, mount: InputMount) -> dict[str, object]:
         "S3Input": {
             "LocalPath": mount.target,
             "S3Uri": request.input_uri(mount.name),
-            "S3DataDistributionType": "FullyReplicated",
+            "S3DataDistributionType": _distribution(mount),
             "S3DataType": "S3Prefix",
             "S3InputMode": "File",
             "S3CompressionType": "None",
             "S3DownloadMode": "StartOfJob",
         },
     }
+
+
+def _distribution(mount: InputMount) -> str:
+    return (Distribution.SHARDED_BY_S3_KEY if mount.sharded else Distribution.FULLY_REPLICATED).value
 
 
 def _output(request: Request, mount: OutputMount) -> dict[str, object]:

@@ -18,6 +18,7 @@ from runner.sagemaker.job import (
     Source,
     StepData,
 )
+from runner.spec.fields import Distribution
 from runner.spec.links import split_from
 from runner.spec.models import InputSpec, Pipeline, StepSpec
 from runner.spec.mounts import ENTRYPOINT, input_path
@@ -33,10 +34,16 @@ STARTER = "entrypoint"
 class Request:
     pipeline: Pipeline
     step: str
+    host: str = identity.HOST
+    """The instance that the job is for."""
 
     @property
     def spec(self) -> StepSpec:
         return self.pipeline.spec.steps[self.step]
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        return identity.hosts(self.spec.instance_count)
 
     @property
     def job_name(self) -> str:
@@ -96,7 +103,7 @@ class Request:
         """The step's inputs in file order, then its code. Raises SpecError when an input takes the code's name."""
         taken = {CODE: "the input that holds the script", STARTER: "the input that holds runproc.sh"}
         mounts = [
-            InputMount(name, input_path(self.spec, name), self._source(wanted))
+            InputMount(name, input_path(self.spec, name), self._source(wanted), sharded=_is_sharded(wanted))
             for name, wanted in self.spec.inputs.items()
         ]
         code = self._code()
@@ -148,3 +155,7 @@ class Request:
             return CodeBundle(source) if self.spec.is_framework else CodeTree(source)
         script = self.pipeline.script(self.spec)
         return None if script is None else CodeFile(str(script))
+
+
+def _is_sharded(wanted: InputSpec) -> bool:
+    return wanted.distribution is Distribution.SHARDED_BY_S3_KEY

@@ -37,12 +37,13 @@ def job(request: Request) -> ContainerJob:
         config=(
             _file("hyperparameters.json", mode.hyperparameters if mode else spec.hyperparameters),
             _file("inputdataconfig.json", _input_data_config(request)),
-            _file("resourceconfig.json", _resource_config()),
+            _file("resourceconfig.json", _resource_config(request)),
         ),
         exit_message=paths.FAILURE,
         limits=request.limits(),
         network=spec.network.value,
-        hostname=identity.HOST,
+        hostname=request.host,
+        instance_count=spec.instance_count,
         requirements="python3" if mode and spec.source_dir is not None else None,
     )
 
@@ -65,7 +66,7 @@ def _script_mode(request: Request) -> ScriptMode | None:
     return ScriptMode(
         hyperparameters=_hyperparameters(request, program),
         inputs=_input_data_config(request),
-        resources=_resource_config(),
+        resources=_resource_config(request),
         program=program,
         job_name=request.job_name,
         # The toolkit counts the machine's. The same spec must give the same job on every machine, so: the whole CPUs
@@ -110,16 +111,20 @@ def _file(name: str, content: object) -> ConfigFile:
 
 def _input_data_config(request: Request) -> dict[str, dict[str, str]]:
     channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
-    return {name: dict(channel) for name in request.spec.inputs}
-
-
-def _resource_config() -> dict[str, object]:
-    group = {"instance_group_name": _GROUP, "instance_type": identity.INSTANCE_TYPE, "hosts": [identity.HOST]}
     return {
-        "current_host": identity.HOST,
+        name: {**channel, "S3DistributionType": wanted.distribution.value}
+        for name, wanted in request.spec.inputs.items()
+    }
+
+
+def _resource_config(request: Request) -> dict[str, object]:
+    hosts = list(request.hosts)
+    group = {"instance_group_name": _GROUP, "instance_type": identity.INSTANCE_TYPE, "hosts": hosts}
+    return {
+        "current_host": request.host,
         "current_instance_type": identity.INSTANCE_TYPE,
         "current_group_name": _GROUP,
-        "hosts": [identity.HOST],
+        "hosts": hosts,
         "instance_groups": [group],
         "network_interface_name": "eth0",
     }

@@ -1,9 +1,11 @@
-"""A step of a pipeline -> the one container that SageMaker would start for it."""
+"""A step of a pipeline -> the containers that SageMaker would start for it, as one value."""
 
 from __future__ import annotations
 
+import dataclasses
+
 from runner.sagemaker import processing, training
-from runner.sagemaker.job import ContainerJob
+from runner.sagemaker.job import ContainerJob, Member
 from runner.sagemaker.request import Request
 from runner.spec.fields import StepType
 from runner.spec.models import Pipeline
@@ -17,4 +19,12 @@ def translate(pipeline: Pipeline, step: str) -> ContainerJob:
     of the spec sees: no image, or an input that takes the name of the code.
     """
     request = Request(pipeline, step)
+    job = _job(request)
+    if job.instance_count == 1:
+        return job
+    jobs = [_job(Request(pipeline, step, host)) for host in request.hosts]
+    return dataclasses.replace(job, members=tuple(Member(each.hostname, each.env, each.config) for each in jobs))
+
+
+def _job(request: Request) -> ContainerJob:
     return training.job(request) if request.spec.type is StepType.TRAINING else processing.job(request)

@@ -197,7 +197,7 @@ class StepSpec(Strict):
     stop_grace: Grace = 120.0
     """Seconds (or `90s`, `5m`) between SIGTERM and SIGKILL at a time-out; an interrupted run waits 1 second."""
     network: Network = Network.NONE
-    """`none` (the default): the step reaches nothing outside its container; `bridge`: Docker's usual network."""
+    """`none` (the default): the step reaches nothing but its own instances; `bridge`: Docker's usual network."""
 
     @property
     def has_code(self) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from runner.errors import Problem
 from runner.spec.document import Place
 from runner.spec.draft import Draft
-from runner.spec.fields import StepType
+from runner.spec.fields import Distribution, StepType
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
 from runner.spec.names import did_you_mean
 
@@ -22,7 +22,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     """What neither SageMaker nor this runner can do about each step by itself."""
     for name, step in draft.whole():
         of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
-        for place, message in (*_program(draft, step), *of_type):
+        for place, message in (*_program(draft, step), *of_type, *_instances(step)):
             yield draft.problem(name, place, message, key=True)
 
 
@@ -77,3 +77,13 @@ def _training(step: StepSpec) -> Iterator[Fault]:
 def _processing(step: StepSpec) -> Iterator[Fault]:
     if step.hyperparameters:
         yield ("hyperparameters",), "is for training steps; a processing step takes 'args'"
+
+
+def _instances(step: StepSpec) -> Iterator[Fault]:
+    if step.type is StepType.TRANSFORM:
+        if step.instance_count > 1:
+            yield ("instance_count",), "a transform step runs with one instance here"
+        for name, given in step.inputs.items():
+            if given.distribution is not Distribution.FULLY_REPLICATED:
+                message = "is for processing and training steps; a transform step has one instance, which gets all"
+                yield ("inputs", name, "distribution"), message

@@ -96,9 +96,11 @@ def test_what_cannot_be_removed_is_three_and_named(use, capsys) -> None:
 def test_working_files_of_dead_runs_go_and_their_evidence_stays(use, tmp_path) -> None:
     use(Littered())
     died = make_run(tmp_path / "runs", "a", "running", alive=False)
+    (died / "steps/make/hosts/algo-2/scratch").mkdir(parents=True)
     running = make_run(tmp_path / "runs", "b", "running")
     assert entry(["clean"]) == 0
     assert not (died / "steps/make/scratch").exists()
+    assert not (died / "steps/make/hosts/algo-2/scratch").exists()
     assert (died / "run.json").exists()
     assert (running / "steps/make/scratch").exists()
 

@@ -235,6 +235,73 @@ def a_sweep_removes_what_never_ran(engine: Engine, launch: Factory) -> None:
         container.remove()
 
 
+def clustered(launch: Factory, *names: str, limits: Limits | None = None) -> Launch:
+    """A step with an instance for each behaviour: `algo-1` does what the first says, and so on."""
+    made = [launch(name, limits=limits) for name in names]
+    members = []
+    for number, each in enumerate(made, 1):
+        logs = each.scratch.parent / "logs"
+        logs.mkdir()
+        job = dataclasses.replace(each.job, hostname=f"algo-{number}", instance_count=len(names))
+        members.append(dataclasses.replace(each, job=job, logs=logs))
+    return dataclasses.replace(made[0], members=tuple(members))
+
+
+def all_instances_must_exit_0(engine: Engine, launch: Factory) -> None:
+    passed = run(engine, clustered(launch, "exits 0", "exits 0"))
+    assert (passed.outcome.verdict, passed.outcome.exit_code, passed.outcome.decided_by) == (Verdict.PASSED, 0, "")
+    failed = run(engine, clustered(launch, "exits 0", "exits 3")).outcome
+    assert (failed.verdict, failed.exit_code, failed.decided_by) == (Verdict.EXIT, 3, "algo-2")
+    assert failed.reason == "algo-2: exit 3"
+    assert [each.host for each in failed.hosts] == ["algo-1", "algo-2"]
+    # Which of the two ends first is open: the first may be stopped because the second failed.
+    assert failed.hosts[0].exit_code in (0, 143, None)
+    assert failed.hosts[1].exit_code == 3
+
+
+def one_that_fails_stops_the_others(engine: Engine, launch: Factory) -> None:
+    outcome = run(engine, clustered(launch, "waits for SIGTERM", "exits 3", "exits 0")).outcome
+    assert (outcome.verdict, outcome.decided_by) == (Verdict.EXIT, "algo-2")
+    first, second, _ = outcome.hosts
+    assert (first.verdict, first.peer, second.peer) == (Verdict.CANCELLED, True, False)
+
+
+def lines_carry_their_host_and_files_are_exact(engine: Engine, launch: Factory) -> None:
+    made = clustered(launch, "prints", "prints")
+    ended = run(engine, made)
+    for stream, raw in ((ended.stdout, b"out\xff\x00\n"), (ended.stderr, b"err\n")):
+        assert sorted(stream.splitlines(keepends=True)) == [b"algo-1 | " + raw, b"algo-2 | " + raw]
+    for member in made.members:
+        assert member.logs is not None
+        assert (member.logs / "stdout").read_bytes() == b"out\xff\x00\n"
+
+
+def a_stop_reaches_every_instance(engine: Engine, launch: Factory) -> None:
+    made = clustered(launch, "waits for SIGTERM", "waits for SIGTERM")
+    outcome = run(engine, made, when_ready=lambda c: c.stop(StopReason.CANCELLED, PATIENCE)).outcome
+    assert outcome.verdict is Verdict.CANCELLED
+    limits = Limits(timeout=2.0, grace=0.5)
+    outcome = run(engine, clustered(launch, "ignores SIGTERM", "ignores SIGTERM", limits=limits)).outcome
+    assert outcome.verdict is Verdict.TIMEOUT
+    assert outcome.decided_by in ("algo-1", "algo-2")
+    assert outcome.reason.startswith(outcome.decided_by)
+
+
+def instances_leave_nothing(engine: Engine, launch: Factory) -> None:
+    made = clustered(launch, "exits 0", "exits 0")
+    with prepared(engine, made):
+        kinds = [item.kind for item in engine.leftovers(made.run_id)]
+        assert kinds.count("container") == 2
+    assert engine.leftovers(made.run_id) == []
+    assert not any(member.scratch.exists() for member in made.members)
+    swept = engine.prepare(clustered(launch, "exits 0", "exits 0"))
+    try:
+        assert engine.sweep(engine.leftovers(made.run_id)) == []
+        assert engine.leftovers(made.run_id) == []
+    finally:
+        swept.remove()
+
+
 CHECKS: list[Callable[..., None]] = [
     exit_statuses_are_exact,
     an_exception_is_exit_1_with_a_traceback,
@@ -247,5 +314,10 @@ CHECKS: list[Callable[..., None]] = [
     a_sink_that_fails_is_infrastructure,
     a_removed_container_leaves_nothing,
     a_sweep_removes_what_never_ran,
+    all_instances_must_exit_0,
+    one_that_fails_stops_the_others,
+    lines_carry_their_host_and_files_are_exact,
+    a_stop_reaches_every_instance,
+    instances_leave_nothing,
 ]
 """`inputs_are_private` is apart: it needs a directory, too."""

@@ -224,6 +224,12 @@ def test_limits_and_network(stage: Stage) -> None:
     assert not {"--cpus", "--memory", "--memory-swap", "--shm-size", "--pids-limit"} & set(isolated)
 
 
+def test_one_of_several_instances_says_that_it_is_alone(stage: Stage) -> None:
+    told = stage.run(reproduce_script(stage.launch(hostname="algo-2", instance_count=3)))
+    assert "this is algo-2 alone, of 3 instances: the others do not run" in told.stderr
+    assert "alone" not in stage.run(reproduce_script(stage.launch())).stderr
+
+
 def test_image_by_id_or_by_reference(stage: Stage) -> None:
     launch = stage.launch()
     assert docker_argv(launch)[-1] == launch.image.id

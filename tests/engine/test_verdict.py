@@ -46,6 +46,24 @@ CASES = [
         "cancelled",
     ),
     (
+        "another instance failed",
+        {"state": state(0), "report": report(exit=0, stopped="peer")},
+        Verdict.CANCELLED,
+        "another instance had failed (it exited 0 after SIGTERM)",
+    ),
+    (
+        "another instance failed, and the agent was killed",
+        {"state": state(137), "stop": StopReason.PEER},
+        Verdict.CANCELLED,
+        "another instance had failed",
+    ),
+    (
+        "another instance failed, without an agent",
+        {"state": state(0), "stop": StopReason.PEER, "has_agent": False},
+        Verdict.CANCELLED,
+        "another instance had failed",
+    ),
+    (
         "stopped from outside, exits 0",
         {"state": state(0), "report": report(exit=0, stopped="outside:SIGTERM")},
         Verdict.INFRASTRUCTURE,

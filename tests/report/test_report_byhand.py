@@ -190,6 +190,14 @@ def test_the_head_says_which_images_must_be_there(project: Path) -> None:
     assert "images build" not in text
 
 
+def test_of_several_instances_it_says_that_one_runs(project: Path) -> None:
+    (project / "pipeline.yaml").write_text(
+        PIPELINE.replace("    type: training\n", "    type: training\n    instance_count: 2\n")
+    )
+    lines = shell(plan_of(project)).splitlines()
+    assert lines[lines.index("# 2. fit") + 1].startswith("# The step has 2 instances. This runs algo-1 alone")
+
+
 def test_one_option_a_line(project: Path) -> None:
     text = shell(plan_of(project, only=["make"]))
     command = text[text.index("docker run") :].splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import tracemalloc
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 from report.samples import PACKAGE, RUN_ID, TRACEBACK, TRAIN, demo_run, failed, write_streams
 
-from runner.engine.base import Verdict
+from runner.engine.base import HostOutcome, Verdict
 from runner.pipeline.events import StepResult, StepState
 from runner.report.failure import describe, words
 from runner.report.style import Style
@@ -217,3 +218,25 @@ def test_partial_outputs_nested_deeper_than_pythons_stack(run_dir: Path) -> None
     finally:
         os.close(at)
         remove(deep)
+
+
+def test_of_several_instances_the_one_that_failed_is_shown(tmp_path: Path) -> None:
+    run_dir, _ = demo_run(tmp_path / "runs")
+    hosts = tuple(
+        HostOutcome(
+            host=name, container_id="c", verdict=Verdict.EXIT, exit_code=3, signal=None, reason="exit 3", seconds=1
+        )
+        for name in ("algo-1", "algo-2")
+    )
+    for host in hosts:
+        (run_dir / "steps/train/hosts" / host.host / "attempt/out").mkdir(parents=True)
+    (run_dir / "steps/train/hosts/algo-2/attempt/out/file").write_text("x")
+    (run_dir / "steps/train/hosts/algo-2/stdout").write_text("what algo-2 wrote\n")
+    (run_dir / "steps/train/hosts/algo-2/stderr").write_text("")
+    result = dataclasses.replace(TRAIN, hosts=hosts, failed_host="algo-2")
+    text = describe(result, run_dir)
+    assert f"  partial   runs/{RUN_ID}/steps/train/hosts/algo-2/attempt  (outputs that were not published)" in text
+    assert "  stdout of algo-2\n  │ what algo-2 wrote\n" in text
+    assert "loss" not in text
+    (run_dir / "steps/train/hosts/algo-1/attempt/out/file").write_text("x")
+    assert f"  partial   runs/{RUN_ID}/steps/train/hosts/*/attempt  (" in describe(result, run_dir)

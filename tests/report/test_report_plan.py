@@ -10,9 +10,9 @@ import pytest
 
 from runner.errors import Problem
 from runner.pipeline.layout import StepLayout
-from runner.pipeline.plan import Plan, PlannedStep
+from runner.pipeline.plan import Plan, PlannedStep, make_plan
 from runner.pipeline.reuse import Remark, Reuse
-from runner.pipeline.select import Action, Choice, Selection
+from runner.pipeline.select import Action, Choice, Selection, select
 from runner.pipeline.store import Reused
 from runner.report import plan as report
 from runner.sagemaker.job import (
@@ -25,6 +25,7 @@ from runner.sagemaker.job import (
     OutputMount,
     StepData,
 )
+from runner.spec import load
 
 
 @pytest.fixture
@@ -128,6 +129,22 @@ def test_warnings_about_the_file(plan: Plan) -> None:
 def test_a_command_of_the_image_alone() -> None:
     job = ContainerJob(step="a", step_type="processing", image="x")
     assert report.command(job) == "<the image's ENTRYPOINT> <the image's CMD>"
+
+
+def test_instances_are_told(tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text("")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a").write_text("a")
+    (tmp_path / "p.yaml").write_text(
+        "image: python\nsteps:\n  s:\n    script: s.py\n    instance_count: 3\n    resources: {cpus: 1}\n"
+        "    inputs: {data: {source: data, distribution: ShardedByS3Key}}\n"
+    )
+    pipeline = load(tmp_path / "p.yaml")
+    shown = report.text(make_plan(pipeline, select(pipeline.spec)), Reuse())
+    assert "   instances 3, algo-1 to algo-3; all must exit 0\n" in shown
+    assert "data, dealt to the instances file by file\n" in shown
+    assert "   limits    1 CPU (each)\n" in shown
+    assert "   network   none; the instances reach each other\n" in shown
 
 
 def test_json(plan: Plan, reuse: Reuse, tmp_path: Path) -> None:

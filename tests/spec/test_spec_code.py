@@ -188,11 +188,3 @@ def test_faults_of_code(project: Path, refuse: Refuse, text: str, line: str | No
 )
 def test_the_name_entrypoint_is_free_elsewhere(load_text: Load, text: str) -> None:
     load_text(HEAD + text)
-
-
-def test_the_code_of_a_source_directory_counts_as_two_inputs(refuse: Refuse) -> None:
-    inputs = "".join(f"      i{n}: data/raw\n" for n in range(9))
-    text = f"{HEAD}    source_dir: src\n    script: main.py\n    inputs:\n{inputs}"
-    assert refuse(text) == [
-        "pipeline.yaml:6:5: steps.s.inputs: 9 inputs and the code, which counts as two; SageMaker takes at most 10"
-    ]

@@ -17,6 +17,8 @@ HEAD = "image: python\nsteps:\n"
 """Two lines; the cases below go on with line 3."""
 
 IN_A_STEP = [
+    # --- instances
+    ("    instance_count: 0\n", "4:21: steps.s.instance_count: expected a whole number above 0, got the number 0"),
     # --- keys and types
     ("    scrpt: x\n", "4:5: steps.s: unknown key 'scrpt' (did you mean 'script'?)"),
     ("    environment: {}\n", "4:5: steps.s: unknown key 'environment' (did you mean 'env'?)"),
@@ -411,6 +413,13 @@ def test_data_that_cannot_be_used(refuse: Refuse, project: Path) -> None:
         "'a.py/inner' cannot be used: Not a directory",
         "no file or directory '~nobody-of-that-name/x' (looked for ~nobody-of-that-name/x)",
     ]
+
+
+def test_a_transform_step_has_one_instance(refuse: Refuse) -> None:
+    text = "    type: transform\n    image: x\n    instance_count: 2\n    inputs: {data: {source: a.py, %s}}\n"
+    lines = refuse("steps:\n  s:\n" + text % "distribution: ShardedByS3Key")
+    assert any(line.endswith("instance_count: a transform step runs with one instance here") for line in lines), lines
+    assert any("a transform step has one instance, which gets all" in line for line in lines)
 
 
 def test_data_that_may_not_be_read(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
