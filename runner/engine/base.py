@@ -114,10 +114,17 @@ class Launch:
     outputs: tuple[BoundOutput, ...]
     config: tuple[BoundOutput, ...]
     """Directories (`/opt/ml/config` and the like) that hold the job's config files, and the message directory."""
+    kept: tuple[BoundOutput, ...] = ()
+    """Directories of the user's, outside the run directory, that the script writes in place: checkpoints."""
     scratch: Path
     """A directory of the engine's own for private copies and control files; removed by `Container.remove`."""
     preimport: tuple[str, ...] = ()
     """Top-level modules that a staged start may import before the inputs exist."""
+
+    @property
+    def written(self) -> tuple[BoundOutput, ...]:
+        """Every directory whose files the script may leave to the user."""
+        return (*self.outputs, *self.config, *self.kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,14 @@ from runner.data.manifest import named
 from runner.data.materialise import code_file, code_tree, single_file
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
 from runner.engine.render import reproduce_script, shell_script
-from runner.errors import SpecError
+from runner.errors import SpecError, WorkspaceError
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import RunDirectory
 from runner.pipeline.store import Reused
 from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, HostData, InputMount, StepData
+from runner.sagemaker.paths import CHECKPOINTS
 from runner.spec.script import early_imports
 
 
@@ -86,6 +87,7 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout)
     for output in outputs:
         output.host.mkdir(parents=True)
     config = _write_config(job, layout, {output.target for output in outputs})
+    kept = _keep(job, layout)
     layout.scratch.mkdir()
     launch = Launch(
         job=job,
@@ -95,6 +97,7 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout)
         inputs=inputs,
         outputs=outputs,
         config=config,
+        kept=kept,
         scratch=layout.scratch,
         preimport=_preimport(job) if image.mode is StartMode.STAGED else (),
     )
@@ -146,6 +149,21 @@ def _write_config(job: ContainerJob, layout: StepLayout, taken: set[str]) -> tup
         target = PurePosixPath(item.target)
         (places[str(target.parent)] / target.name).write_text(item.content, encoding="utf-8")
     return bound
+
+
+def _keep(job: ContainerJob, layout: StepLayout) -> tuple[BoundOutput, ...]:
+    """The directory for checkpoints, made if it is missing. Raises WorkspaceError and OSError."""
+    if job.checkpoints is None:
+        return ()
+    place = Path(job.checkpoints)
+    place.mkdir(parents=True, exist_ok=True)
+    place = place.resolve()
+    if layout.root.resolve().is_relative_to(place):
+        remedy = "give `checkpoints` a directory of its own, or choose another place for the run directories"
+        raise WorkspaceError(
+            f"the run directory lies inside the checkpoints of step '{job.step}' ({place})", remedy=remedy
+        )
+    return (BoundOutput("checkpoints", CHECKPOINTS, place),)
 
 
 def _write_scripts(launch: Launch, layout: StepLayout) -> None:

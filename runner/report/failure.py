@@ -108,7 +108,7 @@ def _next(result: StepResult, run_dir: Path) -> list[tuple[str, str]]:
     rows = []
     if result.directory:
         rows.append(("files", shown_path(layout.root)))
-        if result.verdict is not Verdict.INFRASTRUCTURE and _holds_something(layout.attempt):
+        if result.verdict is not Verdict.INFRASTRUCTURE and trees.holds_something(layout.attempt):
             rows.append(("partial", f"{shown_path(layout.attempt)}  (outputs that were not published)"))
         rows.append(("logs", command("logs", run_dir, run_dir.name, result.step)))
     if result.verdict is Verdict.INFRASTRUCTURE:
@@ -129,13 +129,6 @@ def shown_path(path: Path) -> str:
     here = Path.cwd()
     absolute = path.absolute()
     return printable(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
-
-
-def _holds_something(directory: Path) -> bool:
-    """Whether any file lies below `directory`, at any depth; stops at the first. What is shut counts as empty."""
-    if not directory.is_dir():
-        return False
-    return any(folder.entries for folder in trees.walk(directory, shut=[]))
 
 
 def published(result: StepResult) -> str:

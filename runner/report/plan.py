@@ -11,6 +11,7 @@ from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
 from runner.sagemaker.job import ContainerJob, InputMount, Limits, OutputMount, StepData
+from runner.sagemaker.paths import CHECKPOINTS
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan, PlannedStep
@@ -71,6 +72,8 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
         yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}"
     for output in job.outputs:
         yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
+    if job.checkpoints is not None:
+        yield "kept", f"{CHECKPOINTS:<{targets}}  {style.sign('↔')} {shown_path(Path(job.checkpoints))}"
     for file in job.config:
         yield "config", file.target
     yield "limits", limits(job.limits)

@@ -1,8 +1,7 @@
 """What a framework image's training toolkit gives a script: its arguments and its `SM_*` variables.
 
 Names, forms and order are those of `sagemaker-training` 5.1.4 (`environment.py`, `mapping.py`, `params.py`), and a test
-compares with what that version itself produced. Not reproduced: `PYTHONPATH`, which the toolkit sets to the
-interpreter's own search path; only the container knows that.
+compares with what that version itself produced. `PYTHONPATH` is the caller's: see `training`.
 """
 
 from __future__ import annotations

@@ -22,7 +22,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     """What SageMaker, or this runner, would refuse about each step by itself."""
     for name, step in draft.whole():
         of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
-        for place, message in (*_program(draft, step), *of_type, *_environment(draft, step)):
+        for place, message in (*_program(draft, step), *of_type, *_kept(step), *_environment(draft, step)):
             yield draft.problem(name, place, message, key=True)
 
 
@@ -73,6 +73,11 @@ def _processing(step: StepSpec) -> Iterator[Fault]:
         for word in words or ():
             if len(word) > 256:
                 yield (field,), f"'{word[:30]}...' has {len(word)} characters; SageMaker takes at most 256 in a word"
+
+
+def _kept(step: StepSpec) -> Iterator[Fault]:
+    if step.checkpoints is not None and step.type is not StepType.TRAINING:
+        yield ("checkpoints",), "is for training steps: only a training job has a CheckpointConfig"
 
 
 def _environment(draft: Draft, step: StepSpec) -> Iterator[Fault]:
