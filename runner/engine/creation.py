@@ -14,7 +14,7 @@ from typing import Any
 
 from runner.agent import agent_source, hook_source
 from runner.engine import labels
-from runner.engine.base import BoundInput, Image, Launch, StartMode
+from runner.engine.base import Image, Launch, StartMode
 from runner.errors import EnvironmentFault
 
 HIDDEN = "/.runner"
@@ -114,12 +114,12 @@ def hidden_path(launch: Launch, path: Path) -> str:
     kept = [bound.host for bound in launch.kept]
     if path in kept:
         return f"{HIDDEN}/kept/{kept.index(path)}"
-    index = [bound.host for bound in _foreign(launch)].index(path)
-    return f"{HIDDEN}/in/{index}"
+    return f"{HIDDEN}/in/{_foreign(launch).index(path)}"
 
 
-def _foreign(launch: Launch) -> list[BoundInput]:
-    return [bound for bound in launch.inputs if not inside_run(launch, bound.host)]
+def _foreign(launch: Launch) -> list[Path]:
+    """Once each: two inputs may have the same source."""
+    return list(dict.fromkeys(bound.host for bound in launch.inputs if not inside_run(launch, bound.host)))
 
 
 def bind(source: Path | str, target: str, *, read_only: bool = False) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def bind(source: Path | str, target: str, *, read_only: bool = False) -> dict[st
 
 def _staged_mounts(launch: Launch) -> list[dict[str, Any]]:
     """The run directory, whole, foreign inputs and what is kept: all hidden, so that nothing need exist yet."""
-    foreign = [bind(bound.host, hidden_path(launch, bound.host), read_only=True) for bound in _foreign(launch)]
+    foreign = [bind(host, hidden_path(launch, host), read_only=True) for host in _foreign(launch)]
     kept = [bind(bound.host, hidden_path(launch, bound.host)) for bound in launch.kept]
     return [bind(launch.run_root, f"{HIDDEN}/run"), *foreign, *kept]
 
@@ -192,7 +192,7 @@ def _staged_inputs(launch: Launch) -> list[dict[str, Any]]:
 
 
 def _hidden_targets(launch: Launch) -> list[str]:
-    outside = [bound.host for bound in _foreign(launch)] + [bound.host for bound in launch.kept]
+    outside = [*_foreign(launch), *(bound.host for bound in launch.kept)]
     return [*(hidden_path(launch, host) for host in outside), f"{HIDDEN}/run"]
 
 

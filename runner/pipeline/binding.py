@@ -19,6 +19,7 @@ from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import RunDirectory
 from runner.pipeline.store import Reused
+from runner.sagemaker.environment import with_image_path
 from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, HostData, InputMount, StepData
 from runner.sagemaker.paths import CHECKPOINTS
 from runner.spec.script import early_imports
@@ -90,7 +91,7 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout)
     kept = _keep(job, layout)
     layout.scratch.mkdir()
     launch = Launch(
-        job=job,
+        job=with_image_path(job, image.env),
         image=image,
         run_id=sources.run.run_id,
         run_root=sources.run.layout.root,

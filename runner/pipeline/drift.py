@@ -27,6 +27,7 @@ _WORDS = {
     "env": "env",
     "inputs": "inputs",
     "outputs": "outputs",
+    "checkpoints": "checkpoints",
     "limits": "resources",
     "network": "network",
     "hostname": "hostname",
