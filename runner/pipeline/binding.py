@@ -160,9 +160,8 @@ def _keep(job: ContainerJob, layout: StepLayout) -> tuple[BoundOutput, ...]:
     place.mkdir(parents=True, exist_ok=True)
     place = place.resolve()
     if layout.root.resolve().is_relative_to(place):
-        remedy = "give `checkpoints` a directory of its own, or choose another place for the run directories"
         raise WorkspaceError(
-            f"the run directory lies inside the checkpoints of step '{job.step}' ({place})", remedy=remedy
+            f"the run directory lies inside the step's `checkpoints` ({place}): give them a directory of their own"
         )
     return (BoundOutput("checkpoints", CHECKPOINTS, place),)
 
