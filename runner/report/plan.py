@@ -68,7 +68,8 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
         yield "cwd", job.working_dir
     yield from _env(job)
     kept = [CHECKPOINTS] if job.checkpoints is not None else []
-    targets = max(map(len, [*(m.target for m in (*job.inputs, *job.outputs)), *kept]), default=0)
+    mounts = [*(m.target for m in job.inputs), *(m.target for m in job.outputs), *kept]
+    targets = max(map(len, mounts), default=0)
     for mount in job.inputs:
         yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}"
     for output in job.outputs:
