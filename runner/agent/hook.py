@@ -47,8 +47,9 @@ def _runner_hook():
 
     os.read(go, 1)
     early = {name.split(".")[0] for name in set(sys.modules) - before}
-    for place in [code, *(own or "").split(":")]:
-        if early and os.path.isdir(place) and not early.isdisjoint(name.split(".")[0] for name in os.listdir(place)):
+    start = {name.split(".")[0] for name in before} | {"sitecustomize", "usercustomize"}
+    for place, loaded in [(code, early)] + [(place, early | start) for place in (own or "").split(":")]:
+        if os.path.isdir(place) and not loaded.isdisjoint(name.split(".")[0] for name in os.listdir(place)):
             os._exit(1)  # a file there has the name of a module that was imported early, and would have won
         sys.path_importer_cache.pop(place, None)  # it was looked at before this step's data was mounted
     os.chdir(cwd)

@@ -5,6 +5,7 @@ Sources: the botocore service model and the SageMaker Python SDK, as gathered in
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterable, Iterator, Mapping
 
 from runner.errors import Problem
@@ -14,6 +15,7 @@ from runner.spec.fields import StepType
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
 from runner.spec.names import did_you_mean
 
+_PROGRAM = "SAGEMAKER_PROGRAM"
 Fault = tuple[Place, str]
 """A place below the step, and what is wrong there."""
 
@@ -55,9 +57,18 @@ def _training(step: StepSpec) -> Iterator[Fault]:
             yield ("outputs", name), f"a training step has the outputs 'model' and 'output' and no others{hint}"
         elif output.path is not None:
             yield ("outputs", name), "a training step's output directories are fixed; only 'allow_empty' can be set"
+    program = step.env.get(_PROGRAM)
+    if step.script is not None and step.entrypoint is None and program not in (None, _below_code(step, step.script)):
+        message = f"the training toolkit would run '{program}' instead of the script; remove it"
+        yield ("env", _PROGRAM), message
     yield from _at_most(20, step.inputs, ("inputs",), "channels")
     yield from _at_most(100, step.hyperparameters, ("hyperparameters",), "hyperparameters")
     yield from _short(step.hyperparameters, ("hyperparameters",), 256, 2500)
+
+
+def _below_code(step: StepSpec, script: str) -> str:
+    """The script's path below the code directory."""
+    return posixpath.normpath(script) if step.source_dir is not None else posixpath.basename(script)
 
 
 def _processing(step: StepSpec) -> Iterator[Fault]:

@@ -95,6 +95,10 @@ def test_modules_on_pythonpath_win_over_early_imports(bench: Workbench, mode: St
     script = "import sqlite3, helper\nprint(sqlite3.WHOSE, helper.WHOSE)"
     ended = bench.script(script, mode=mode, env=env, inputs={"lib": kept}, preimport=("sqlite3",))
     assert ended.stdout == b"mine mine too\n", ended.stderr
+    (kept / "sitecustomize.py").write_text("print('at the start')\n")
+    ended = bench.script("print('then')", mode=mode, env=env, inputs={"lib": kept})
+    assert ended.stdout == b"at the start\nthen\n", ended.stderr
+    (kept / "sitecustomize.py").unlink()
     (kept / "sqlite3.py").unlink()
     alone = "import sqlite3, helper\nprint(sqlite3.__name__, helper.WHOSE)"
     ended = bench.script(alone, mode=mode, env=env, inputs={"lib": kept}, preimport=("sqlite3",))
