@@ -47,8 +47,11 @@ def _runner_hook():
 
     os.read(go, 1)
     early = {name.split(".")[0] for name in set(sys.modules) - before}
-    if early and not early.isdisjoint(entry.split(".")[0] for entry in os.listdir(code)):
-        os._exit(1)  # a file beside the script has the name of a module that was imported early, and would have won
+    start = {name.split(".")[0] for name in before} | {"sitecustomize", "usercustomize"}
+    for place, loaded in [(code, early)] + [(place, early | start) for place in (own or "").split(":")]:
+        if os.path.isdir(place) and not loaded.isdisjoint(name.split(".")[0] for name in os.listdir(place)):
+            os._exit(1)  # a file there has the name of a module that was imported early, and would have won
+        sys.path_importer_cache.pop(place, None)  # it was looked at before this step's data was mounted
     os.chdir(cwd)
     for number, stream in zip((1, 2), (out, err)):  # noqa: B905  Python 3.7 has no strict=
         os.dup2(stream, number)

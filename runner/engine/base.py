@@ -127,6 +127,8 @@ class Launch:
     outputs: tuple[BoundOutput, ...]
     config: tuple[BoundOutput, ...]
     """Directories (`/opt/ml/config` and the like) that hold the job's config files, and the message directory."""
+    kept: tuple[BoundOutput, ...] = ()
+    """Directories of the user's, outside the run directory, that the script writes in place: checkpoints."""
     scratch: Path
     """A directory of the engine's own for private copies and control files; removed by `Container.remove`."""
     preimport: tuple[str, ...] = ()
@@ -137,6 +139,11 @@ class Launch:
     """Of a member: the directory that gets its own `stdout` and `stderr`, byte by byte."""
     peering: Peering | None = None
     """Of a member, once the engine has made its network."""
+
+    @property
+    def written(self) -> tuple[BoundOutput, ...]:
+        """Every directory whose files the script may leave to the user."""
+        return (*self.outputs, *self.config, *self.kept)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

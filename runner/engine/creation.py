@@ -130,11 +130,14 @@ def hidden_path(launch: Launch, path: Path) -> str:
     """Where a staged container sees a host path until `go`."""
     if inside_run(launch, path):
         return f"{HIDDEN}/run/{path.relative_to(launch.run_root)}"
+    kept = [bound.host for bound in launch.kept]
+    if path in kept:
+        return f"{HIDDEN}/kept/{kept.index(path)}"
     return f"{HIDDEN}/in/{_foreign(launch).index(path)}"
 
 
 def _foreign(launch: Launch) -> list[Path]:
-    """Each once: a step may take one directory as several inputs."""
+    """Once each: two inputs may have the same source."""
     return list(dict.fromkeys(bound.host for bound in launch.inputs if not inside_run(launch, bound.host)))
 
 
@@ -143,13 +146,14 @@ def bind(source: Path | str, target: str, *, read_only: bool = False) -> dict[st
 
 
 def _staged_mounts(launch: Launch) -> list[dict[str, Any]]:
-    """The run directory, whole, and foreign inputs: all hidden, so that nothing need exist yet."""
+    """The run directory, whole, foreign inputs and what is kept: all hidden, so that nothing need exist yet."""
     foreign = [bind(host, hidden_path(launch, host), read_only=True) for host in _foreign(launch)]
-    return [bind(launch.run_root, f"{HIDDEN}/run"), *foreign]
+    kept = [bind(bound.host, hidden_path(launch, bound.host)) for bound in launch.kept]
+    return [bind(launch.run_root, f"{HIDDEN}/run"), *foreign, *kept]
 
 
 def _plain_mounts(launch: Launch, privates: Sequence[Private]) -> list[dict[str, Any]]:
-    mounts = [bind(bound.host, bound.target) for bound in (*launch.outputs, *launch.config)]
+    mounts = [bind(bound.host, bound.target) for bound in launch.written]
     for private in privates:
         if private.volume is not None:
             mounts.append({"Type": "volume", "Source": private.volume, "Target": private.target})
@@ -165,7 +169,7 @@ def job_message(launch: Launch, *, nonce: str, uid: int, gid: int) -> dict[str, 
     """The agent's first message. `nonce` marks its trailers; nothing in the container can know it."""
     job, image = launch.job, launch.image
     staged = image.mode is StartMode.STAGED
-    binds = (*launch.outputs, *launch.config)
+    binds = launch.written
     words = argv(launch)
     names = {key for key, _ in (*image.env, *job.env)}
     return {
@@ -207,15 +211,15 @@ def _staged_inputs(launch: Launch) -> list[dict[str, Any]]:
 
 
 def _hidden_targets(launch: Launch) -> list[str]:
-    return [*(hidden_path(launch, host) for host in _foreign(launch)), f"{HIDDEN}/run"]
+    outside = [*_foreign(launch), *(bound.host for bound in launch.kept)]
+    return [*(hidden_path(launch, host) for host in outside), f"{HIDDEN}/run"]
 
 
 def _owned(launch: Launch, *, staged: bool) -> list[str]:
     """Directories whose contents are handed back: what the script wrote, and the private copies of its inputs."""
-    binds = (*launch.outputs, *launch.config)
     if staged:
-        return [*(hidden_path(launch, bound.host) for bound in binds), hidden_path(launch, launch.scratch)]
-    return [*(bound.target for bound in binds), f"{HIDDEN}/scratch"]
+        return [*(hidden_path(launch, bound.host) for bound in launch.written), hidden_path(launch, launch.scratch)]
+    return [*(bound.target for bound in launch.written), f"{HIDDEN}/scratch"]
 
 
 def _preloads(launch: Launch, words: Sequence[str], names: set[str]) -> bool:

@@ -167,8 +167,8 @@ class DockerEngine:
 
     def _take_back(self, launch: Launch) -> None:
         """The agent hands files back at its end; this is for containers that had none, or whose agent was killed."""
-        binds = (*launch.outputs, *launch.config)
-        paths = [path for path in (*(bound.host for bound in binds), launch.scratch) if has_foreign(path)]
+        places = (*(bound.host for bound in launch.written), launch.scratch)
+        paths = [path for path in places if has_foreign(path)]
         if not paths:
             return
         try:
@@ -265,3 +265,6 @@ def _open_to_all(launch: Launch) -> None:
     private = [place for place in launch.scratch.glob("input-*/*") if place.name in ("upper", "copy")]
     for place in (*(bound.host for bound in (*launch.outputs, *launch.config)), *private):
         place.chmod(0o777)
+    if launch.image.user.partition(":")[0] not in ("", "0", "root"):  # a root needs no such thing
+        for bound in launch.kept:
+            bound.host.chmod(0o777)

@@ -9,9 +9,10 @@ from runner.sagemaker.job import Limits
 def docker_argv(launch: Launch, *, by_reference: bool = False) -> list[str]:
     """A `docker run` command for the same container, without our agent: the script itself is process 1.
 
-    Mounts are the launch's own directories, so inputs are read-only: nothing here makes a private copy, and the data
-    of another step must not change (`render.reproduce_script` copies). Docker cannot mount one thing inside a
-    read-only other when the directory for it is missing there; such a launch needs the script too.
+    Mounts are the launch's own directories, so inputs and checkpoints are read-only: nothing here makes a private
+    copy, and the data of another step or attempt must not change (`render.reproduce_script` copies). Docker cannot
+    mount one thing inside a read-only other when the directory for it is missing there; such a launch needs the script
+    too.
     The image is named by id, or by the reference that the user wrote. The job's time-out is not in it: Docker has none.
     """
     words = ["docker", "run", "--rm", *(word for option in options(launch) for word in option)]
@@ -19,6 +20,8 @@ def docker_argv(launch: Launch, *, by_reference: bool = False) -> list[str]:
         words += ["--mount", f"{_bind(bound)},readonly"]
     for place in (*launch.outputs, *launch.config):
         words += ["--mount", _bind(place)]
+    for place in launch.kept:
+        words += ["--mount", f"{_bind(place)},readonly"]
     return [*words, image(launch, by_reference=by_reference), *arguments(launch)]
 
 

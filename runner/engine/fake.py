@@ -83,7 +83,7 @@ class FakeStep:
         """The host path that stands for a container path below one of the mounts. Raises KeyError for any other."""
         launch = self.launch
         mounts = [(i.target, self.inputs[i.name]) for i in launch.inputs]
-        mounts += [(o.target, o.host) for o in (*launch.outputs, *launch.config)]
+        mounts += [(o.target, o.host) for o in launch.written]
         wanted = PurePosixPath(target)
         for mount, host in sorted(mounts, key=lambda pair: -len(pair[0])):
             if wanted.is_relative_to(mount):
@@ -201,7 +201,7 @@ class FakeEngine:
         for item in launch.inputs:
             if not item.host.is_dir() and not (staged and item.host.is_relative_to(launch.run_root)):
                 raise EnvironmentFault(f"input '{item.name}' is not a directory: {item.host}")
-        for output in (*launch.outputs, *launch.config):
+        for output in launch.written:
             if not output.host.is_dir():
                 raise EnvironmentFault(f"mount '{output.name}' is not a directory: {output.host}")
         with self._lock:

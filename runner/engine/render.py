@@ -110,7 +110,11 @@ def _places(launch: Launch, where: Path) -> list[_Place]:
         )
         for n, bound in enumerate(launch.config)
     ]
-    return [*inputs, *outputs, *config]
+    kept = [
+        _Place(_folder("kept", n, bound.name), bound.name, bound.target, _source(bound.host, launch, where))
+        for n, bound in enumerate(launch.kept)
+    ]
+    return [*inputs, *outputs, *config, *kept]
 
 
 def _folder(kind: str, number: int, name: str) -> str:
@@ -164,7 +168,8 @@ def _report(launch: Launch, places: list[_Place]) -> list[str]:
 
 def _differences(launch: Launch) -> list[str]:
     timeout = launch.job.limits.timeout
-    return [f"# Not repeated here: the time-out of {timeout:g} s."] if timeout is not None else []
+    clock = [f"# Not repeated here: the time-out of {timeout:g} s."] if timeout is not None else []
+    return clock + [f"# {place.target} begins with a copy of what is kept there now." for place in launch.kept]
 
 
 def _alone(launch: Launch) -> list[str]:

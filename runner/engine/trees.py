@@ -136,3 +136,10 @@ def _back(descriptor: int, parent: Folder) -> int:
         os.close(above)
         raise OSError(errno.ESTALE, "a directory was moved while its tree was walked")
     return above
+
+
+def holds_something(directory: Path) -> bool:
+    """Whether any file lies below `directory`, at any depth; stops at the first. What is shut counts as empty."""
+    if not directory.is_dir():
+        return False
+    return any(folder.entries for folder in walk(directory, shut=[]))

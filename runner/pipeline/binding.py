@@ -16,13 +16,14 @@ from runner.data.shards import Share, deal
 from runner.data.unpack import unpack
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
 from runner.engine.render import reproduce_script, shell_script
-from runner.errors import RequirementsError, SpecError
+from runner.errors import RequirementsError, SpecError, WorkspaceError
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import RunDirectory
 from runner.pipeline.store import Reused
 from runner.sagemaker.code import BUNDLE, COLLECTED, REQUIREMENTS, installing
+from runner.sagemaker.environment import with_image_path
 from runner.sagemaker.job import (
     CodeBundle,
     CodeFile,
@@ -34,6 +35,7 @@ from runner.sagemaker.job import (
     Member,
     StepData,
 )
+from runner.sagemaker.paths import CHECKPOINTS
 from runner.spec.archives import is_archive
 from runner.spec.script import early_imports
 
@@ -113,14 +115,16 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout,
     for output in outputs:
         output.host.mkdir(parents=True)
     config = () if job.members else _write_config(job, layout, {output.target for output in outputs})
+    kept = _keep(job, layout)
     launch = Launch(
-        job=job,
+        job=with_image_path(job, image.env),
         image=image,
         run_id=sources.run.run_id,
         run_root=sources.run.layout.root,
         inputs=inputs,
         outputs=outputs,
         config=config,
+        kept=kept,
         scratch=layout.scratch,
         preimport=_preimport(job) if image.mode is StartMode.STAGED else (),
     )
@@ -148,7 +152,7 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout,
 
 def _member(launch: Launch, member: Member, layout: StepLayout) -> Launch:
     """One of several instances: everything that it writes, and what was dealt to it, in a directory of its own."""
-    job, own = launch.job.of(member), layout.host(member.hostname)
+    job, own = with_image_path(launch.job.of(member), launch.image.env), layout.host(member.hostname)
     sharded = {item.name for item in job.inputs if item.sharded}
     own.root.mkdir(parents=True)
     outputs = tuple(dataclasses.replace(output, host=own.attempt / output.name) for output in launch.outputs)
@@ -232,6 +236,20 @@ def _write_config(job: ContainerJob, layout: StepLayout, taken: set[str]) -> tup
         target = PurePosixPath(item.target)
         (places[str(target.parent)] / target.name).write_text(item.content, encoding="utf-8")
     return bound
+
+
+def _keep(job: ContainerJob, layout: StepLayout) -> tuple[BoundOutput, ...]:
+    """The directory for checkpoints, made if it is missing. Raises WorkspaceError and OSError."""
+    if job.checkpoints is None:
+        return ()
+    place = Path(job.checkpoints)
+    place.mkdir(parents=True, exist_ok=True)
+    place = place.resolve()
+    if layout.root.resolve().is_relative_to(place):
+        raise WorkspaceError(
+            f"the run directory lies inside the step's `checkpoints` ({place}): give them a directory of their own"
+        )
+    return (BoundOutput("checkpoints", CHECKPOINTS, place),)
 
 
 def _write_scripts(launch: Launch, layout: StepLayout) -> None:

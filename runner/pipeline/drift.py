@@ -29,6 +29,7 @@ _WORDS = {
     "env": "env",
     "inputs": "inputs",
     "outputs": "outputs",
+    "checkpoints": "checkpoints",
     "limits": "resources",
     "network": "network",
     "hostname": "hostname",

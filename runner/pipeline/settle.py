@@ -16,6 +16,7 @@ from runner.data.manifest import Manifest
 from runner.data.publish import Judgement, judge, publish, withdraw
 from runner.data.reading import Stopped, Unfit, never
 from runner.engine.base import Engine, Outcome, Verdict
+from runner.engine.trees import holds_something
 from runner.errors import EnvironmentFault
 from runner.pipeline import hosts
 from runner.pipeline.binding import Bound
@@ -95,6 +96,8 @@ def infrastructure(result: StepResult, reason: str) -> StepResult:
 def write_result(layout: StepLayout, result: StepResult) -> StepResult:
     """Write `result.json`. If that cannot be, the result becomes infrastructure and lives on in `run.json` only."""
     try:
+        if result.state is not StepState.PASSED:
+            result = dataclasses.replace(result, partial=_partial(layout, result))
         write_json(layout.result, {"schema_version": SCHEMA, **plain(result)})
     except OSError as error:
         fault = str(os_fault(error, layout.result, "cannot write the result"))
@@ -103,8 +106,16 @@ def write_result(layout: StepLayout, result: StepResult) -> StepResult:
     return result
 
 
+def _partial(layout: StepLayout, result: StepResult) -> dict[str, str]:
+    """What the step had written when it failed. SageMaker exports a training job's artifacts then, too; here they stay
+    where they are, unpacked."""
+    folders = sorted(layout.attempt.iterdir()) if layout.attempt.is_dir() else []
+    return {f.name: f"{result.directory}/attempt/{f.name}" for f in folders if holds_something(f)}
+
+
 def _judged(engine: Engine, bound: Bound, result: StepResult, stopped: Callable[[], bool]) -> StepResult:
-    left = [bound.layout.attempt, *hosts.folders(bound.launch)]
+    kept = (folder.host for folder in bound.launch.kept)
+    left = [bound.layout.attempt, *hosts.folders(bound.launch), *kept]
     if any(foreign(folder) for folder in left if folder.is_dir()):
         engine.reclaim(left, bound.launch.image)
     message = hosts.message(bound.launch, bound.messages, result.failed_host)

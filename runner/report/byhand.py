@@ -20,6 +20,7 @@ from runner.report.history import when
 from runner.report.text import one_line
 from runner.sagemaker.code import installing
 from runner.sagemaker.job import ContainerJob, HostData, InputMount, StepData
+from runner.sagemaker.paths import CHECKPOINTS
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan
@@ -74,15 +75,19 @@ class _Hand:
         inputs = [BoundOutput(mount.name, mount.target, root / "inputs" / mount.name) for mount in job.inputs]
         outputs = [BoundOutput(mount.name, mount.target, root / "outputs" / mount.name) for mount in job.outputs]
         config = list(_config(job, root, {mount.target for mount in outputs}))
+        kept = [BoundOutput("checkpoints", CHECKPOINTS, root / "checkpoints")] if job.checkpoints is not None else []
         lines = [f"# {number}. {one_line(job.step)}", *_instances(job)]
-        lines.append(_words("mkdir", "-p", *(str(place.host) for place in (*inputs, *outputs, *config))))
+        lines.append(_words("mkdir", "-p", *(str(place.host) for place in (*inputs, *outputs, *config, *kept))))
         for mount, place in zip(job.inputs, inputs, strict=True):
             lines += [*self._origin(mount), self._copy(mount, place.host)]
+        if job.checkpoints is not None:  # a copy too: what is kept belongs to the real runs
+            copy = _words("cp", "-a", f"{job.checkpoints}/.", f"{kept[0].host}/")
+            lines.append(f"[ ! -d {shlex.quote(job.checkpoints)} ] || {copy}")
         needed = packages(job, root, docker_reference(job.image))
         if needed is not None:
             job, inputs, lines = installing(job), [*inputs, needed.mount], [*lines, *needed.lines]
         lines += _config_files(job, [*config, *outputs])
-        lines.append(_docker(job, self.work, (*inputs, *outputs, *config)))
+        lines.append(_docker(job, self.work, (*inputs, *outputs, *config, *kept)))
         return lines + list(_publish(job, root))
 
     def _origin(self, mount: InputMount) -> Iterable[str]:

@@ -112,7 +112,7 @@ def _next(result: StepResult, run_dir: Path) -> list[tuple[str, str]]:
     if result.directory:
         rows.append(("files", shown_path(layout.root)))
         attempts = [layout.attempt, *(layout.host(host.host).attempt for host in result.hosts)]
-        partial = [attempt for attempt in attempts if _holds_something(attempt)]
+        partial = [attempt for attempt in attempts if trees.holds_something(attempt)]
         if partial and result.verdict is not Verdict.INFRASTRUCTURE:
             place = partial[0] if len(partial) == 1 else layout.host("*").attempt
             rows.append(("partial", f"{shown_path(place)}  (outputs that were not published)"))
@@ -135,13 +135,6 @@ def shown_path(path: Path) -> str:
     here = Path.cwd()
     absolute = path.absolute()
     return printable(absolute.relative_to(here) if absolute.is_relative_to(here) else absolute)
-
-
-def _holds_something(directory: Path) -> bool:
-    """Whether any file lies below `directory`, at any depth; stops at the first. What is shut counts as empty."""
-    if not directory.is_dir():
-        return False
-    return any(folder.entries for folder in trees.walk(directory, shut=[]))
 
 
 def published(result: StepResult) -> str:

@@ -11,6 +11,7 @@ from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
 from runner.sagemaker.job import CodeBundle, CodeText, ContainerJob, InputMount, Limits, OutputMount, StepData
+from runner.sagemaker.paths import CHECKPOINTS
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan, PlannedStep
@@ -67,12 +68,16 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     if job.working_dir:
         yield "cwd", job.working_dir
     yield from _env(job)
-    targets = max(map(len, [*(m.target for m in job.inputs), *(m.target for m in job.outputs)]), default=0)
+    kept = [CHECKPOINTS] if job.checkpoints is not None else []
+    mounts = [*(m.target for m in job.inputs), *(m.target for m in job.outputs), *kept]
+    targets = max(map(len, mounts), default=0)
     for mount in job.inputs:
         yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}{_dealt(mount, job)}"
     yield from _packages(job)
     for output in job.outputs:
         yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
+    if job.checkpoints is not None:
+        yield "kept", f"{CHECKPOINTS:<{targets}}  {style.sign('↔')} {shown_path(Path(job.checkpoints))}"
     for file in job.config:
         yield "config", file.target
     yield from _instances(job)

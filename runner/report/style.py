@@ -31,7 +31,7 @@ _COLOURS = {
     StepState.BLOCKED: "yellow",
     StepState.CANCELLED: "yellow",
 }
-_SIGNS = {"…": "...", "│": "|", "←": "<-", "→": "->", "·": "-", "─": "-"}
+_SIGNS = {"…": "...", "│": "|", "←": "<-", "→": "->", "↔": "<->", "·": "-", "─": "-"}
 _EVERY_SIGN = "".join(mark for mark, _ in _MARKS.values()) + "".join(_SIGNS) + "├╰╯┤┴┼●○"
 
 

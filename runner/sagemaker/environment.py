@@ -1,18 +1,18 @@
 """What a framework image's training toolkit gives a script: its arguments and its `SM_*` variables.
 
 Names, forms and order are those of `sagemaker-training` 5.1.4 (`environment.py`, `mapping.py`, `params.py`), and a test
-compares with what that version itself produced. Not reproduced: `PYTHONPATH`, which the toolkit sets to the
-interpreter's own search path; only the container knows that.
+compares with what that version itself produced. `PYTHONPATH` is the caller's: see `training`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from runner.sagemaker import identity, paths
+from runner.sagemaker.job import ContainerJob
 
 PREFIX = "sagemaker_"
 """Hyperparameters that begin with it steer the toolkit and do not reach the script."""
@@ -178,6 +178,17 @@ def platform_hyperparameters(program: str, job_name: str, submit_directory: str)
         f"{PREFIX}region": identity.REGION,
     }
     return {key: json.dumps(value) for key, value in added.items()}
+
+
+def with_image_path(job: ContainerJob, image_env: Iterable[tuple[str, str]]) -> ContainerJob:
+    """The job with the image's own PYTHONPATH behind the code directory, unless the request has one: the toolkit keeps
+    it, and only who knows the image can."""
+    own = dict(image_env).get("PYTHONPATH")
+    if own is None or ("PYTHONPATH", paths.TRAINING_CODE) not in job.env:
+        return job
+    whole = f"{paths.TRAINING_CODE}:{own}"
+    env = tuple((key, whole if key == "PYTHONPATH" else value) for key, value in job.env)
+    return replace(job, env=env)
 
 
 def decoded(value: str) -> Any:

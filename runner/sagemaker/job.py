@@ -144,6 +144,9 @@ class ContainerJob:
     hostname: str = "algo-1"
     requirements: str | None = None
     """The interpreter whose pip installs the code's `requirements.txt`, where there is one, before the program."""
+    checkpoints: str | None = None
+    """Absolute host path of the directory that is `/opt/ml/checkpoints`: kept from one attempt to the next, whatever
+    the verdict. None: there is no such directory in the container, as on SageMaker without a CheckpointConfig."""
     instance_type: str | None = None
     """As the spec names it; its CPUs and memory are in `limits`."""
     instance_count: int = 1

@@ -134,6 +134,9 @@ class Request:
         """Where the SDK would have put the archive of a training script's code."""
         return self._uri(self.step, "source", BUNDLE)
 
+    def checkpoints_uri(self) -> str:
+        return self._uri(self.step, "checkpoints")
+
     def refusal(self, path: str, message: str, remedy: str) -> SpecError:
         """An error about this step; a request does not know the lines of its file."""
         return SpecError([Problem(str(self.pipeline.file), 0, 0, f"steps.{self.step}.{path}", message)], remedy=remedy)

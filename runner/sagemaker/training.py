@@ -9,6 +9,7 @@ Python. `requirements.txt` is installed before (see `code.installing`). Without 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 from runner.sagemaker import identity, paths
 from runner.sagemaker.environment import PREFIX, ScriptMode, platform_hyperparameters
@@ -38,12 +39,14 @@ def job(request: Request) -> ContainerJob:
             _file("hyperparameters.json", mode.hyperparameters if mode else spec.hyperparameters),
             _file("inputdataconfig.json", _input_data_config(request)),
             _file("resourceconfig.json", _resource_config(request)),
+            *_checkpoint_config(request),
         ),
         exit_message=paths.FAILURE,
         limits=request.limits(),
         network=spec.network.value,
         hostname=request.host,
         instance_count=spec.instance_count,
+        checkpoints=None if spec.checkpoints is None else str(request.pipeline.host(spec.checkpoints)),
         requirements="python3" if mode and spec.source_dir is not None else None,
     )
 
@@ -92,7 +95,14 @@ def _env(request: Request, mode: ScriptMode | None) -> dict[str, str]:
         "TRAINING_JOB_NAME": request.job_name,
         "TRAINING_JOB_ARN": identity.arn("training-job", request.job_name),
         **(mode.variables() if mode else {}),
+        **({"PYTHONPATH": _search_path(request)} if mode else {}),
     }
+
+
+def _search_path(request: Request) -> str:
+    """The code directory and then what the request says: a script in a sub-directory imports from both, and so does
+    every Python that it starts. The toolkit goes on with its interpreter's own search path, which adds nothing."""
+    return ":".join(filter(None, (paths.TRAINING_CODE, request.env.get("PYTHONPATH"))))
 
 
 def _outputs(request: Request) -> tuple[OutputMount, ...]:
@@ -110,11 +120,23 @@ def _file(name: str, content: object) -> ConfigFile:
 
 
 def _input_data_config(request: Request) -> dict[str, dict[str, str]]:
-    channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
+    """A channel without a content type has no such key, as in a request that names none."""
     return {
-        name: {**channel, "S3DistributionType": wanted.distribution.value}
-        for name, wanted in request.spec.inputs.items()
+        name: {
+            **({} if channel.content_type is None else {"ContentType": channel.content_type}),
+            "TrainingInputMode": "File",
+            "S3DistributionType": channel.distribution.value,
+            "RecordWrapperType": "None",
+        }
+        for name, channel in request.spec.inputs.items()
     }
+
+
+def _checkpoint_config(request: Request) -> Iterator[ConfigFile]:
+    """The request's CheckpointConfig: SageMaker's XGBoost container, for one, looks for its checkpoints by it."""
+    if request.spec.checkpoints is not None:
+        content = {"S3Uri": request.checkpoints_uri(), "LocalPath": paths.CHECKPOINTS}
+        yield _file("checkpointconfig.json", content)
 
 
 def _resource_config(request: Request) -> dict[str, object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runner.errors import Problem
-from runner.spec import hostfiles, mounts, rules
+from runner.spec import checkpoints, hostfiles, mounts, rules
 from runner.spec.dag import find_cycles
 from runner.spec.document import Place
 from runner.spec.draft import Draft
@@ -25,6 +25,7 @@ def examine(draft: Draft) -> list[Problem]:
         *rules.problems(draft),
         *mounts.problems(draft),
         *hostfiles.problems(draft),
+        *checkpoints.problems(draft),
     ]
 
 

@@ -5,6 +5,7 @@ Sources: the botocore service model and the SageMaker Python SDK, as gathered in
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Iterator
 
 from runner.errors import Problem
@@ -14,6 +15,7 @@ from runner.spec.fields import Distribution, StepType
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
 from runner.spec.names import did_you_mean
 
+_PROGRAM = "SAGEMAKER_PROGRAM"
 Fault = tuple[Place, str]
 """A place below the step, and what is wrong there."""
 
@@ -22,7 +24,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     """What neither SageMaker nor this runner can do about each step by itself."""
     for name, step in draft.whole():
         of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
-        for place, message in (*_program(draft, step), *of_type, *_instances(step)):
+        for place, message in (*_program(draft, step), *of_type, *_kept(step), *_instances(step)):
             yield draft.problem(name, place, message, key=True)
 
 
@@ -72,11 +74,25 @@ def _training(step: StepSpec) -> Iterator[Fault]:
             yield ("outputs", name), f"a training step has the outputs 'model' and 'output' and no others{hint}"
         elif output.path is not None:
             yield ("outputs", name), "a training step's output directories are fixed; only 'allow_empty' can be set"
+    program = step.env.get(_PROGRAM)
+    if step.script is not None and step.entrypoint is None and program not in (None, _below_code(step, step.script)):
+        message = f"the training toolkit would run '{program}' instead of the script; remove it"
+        yield ("env", _PROGRAM), message
+
+
+def _below_code(step: StepSpec, script: str) -> str:
+    """The script's path below the code directory."""
+    return posixpath.normpath(script) if step.source_dir is not None else posixpath.basename(script)
 
 
 def _processing(step: StepSpec) -> Iterator[Fault]:
     if step.hyperparameters:
         yield ("hyperparameters",), "is for training steps; a processing step takes 'args'"
+
+
+def _kept(step: StepSpec) -> Iterator[Fault]:
+    if step.checkpoints is not None and step.type is not StepType.TRAINING:
+        yield ("checkpoints",), "is for training steps: only a training job has a CheckpointConfig"
 
 
 def _instances(step: StepSpec) -> Iterator[Fault]:

@@ -327,3 +327,18 @@ def test_shell_of_an_image_without_a_command(stage: Stage) -> None:
     done = stage.run(shell_script(replace(launch, image=replace(launch.image, entrypoint=(), cmd=()))))
     assert done.returncode == 0
     assert "neither ENTRYPOINT nor CMD" in done.stderr
+
+
+def test_what_is_kept_is_copied_or_read_only(stage: Stage) -> None:
+    kept = stage.root / 'user\'s, "state"'
+    kept.mkdir(exist_ok=True)
+    (kept / "epoch").write_text("1")
+    launch = replace(stage.launch(), kept=(BoundOutput("checkpoints", "/opt/ml/checkpoints", kept),))
+    done = stage.run(reproduce_script(launch))
+    assert done.returncode == 0, done.stderr
+    (source,) = [value[1] for value in mounts(stage.recorded()) if value[2] == "target=/opt/ml/checkpoints"]
+    copy = Path(source.removeprefix("source="))
+    assert (copy / "epoch").read_text() == "1"
+    assert copy != kept
+    assert "# /opt/ml/checkpoints begins with a copy of what is kept there now." in reproduce_script(launch)
+    assert ["type=bind", f"source={kept}", "target=/opt/ml/checkpoints", "readonly"] in mounts(docker_argv(launch))

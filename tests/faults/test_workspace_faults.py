@@ -129,11 +129,16 @@ def test_files_belong_to_an_ordinary_user_of_the_docker_group(
         "open('/opt/ml/processing/input/data/g', 'w').write('x')\n"
     )
     shut = "for path in ('/file', ''):\n    os.chmod('/opt/ml/processing/output/out' + path, 0)\n"
+    keep = (
+        "import os\nplace = '/opt/ml/checkpoints/epoch'\nos.makedirs(place)\nopen(place + '/w', 'w').write('x')\n"
+        "os.chmod(place, 0)\nopen('/opt/ml/model/m', 'w').write('m')\n"
+    )
     workspace.pipeline(
         {
             "a": (WRITE + scribble + shut, {"outputs": ["out"], "inputs": {"data": "data"}}),
             "b": (scribble.replace("/f'", "/file'"), {"inputs": {"data": {"from": "a.out"}}}),
-            "c": (WRITE + "raise SystemExit(3)", {"outputs": ["out"], "depends_on": ["b"]}),
+            "c": (WRITE + "raise SystemExit(3)", {"outputs": ["out"], "depends_on": ["b", "d"]}),
+            "d": (keep, {"type": "training", "checkpoints": "state/kept"}),
         }
     )
     (user_home / f"cache-{mode}" / "probes").mkdir(parents=True)
@@ -147,9 +152,11 @@ def test_files_belong_to_an_ordinary_user_of_the_docker_group(
         json.loads(path.read_text())["step"]: path for path in workspace.root.glob("runs/2*/steps/*/result.json")
     }
     verdicts = {step: json.loads(path.read_text())["verdict"] for step, path in results.items()}
-    assert verdicts == {"a": "passed", "b": "passed", "c": "exit"}
+    assert verdicts == {"a": "passed", "b": "passed", "c": "exit", "d": "passed"}
     assert {json.loads(path.read_text())["mode"] for path in results.values()} == {str(mode)}
     assert {path.lstat().st_uid for path in (workspace.root / "runs").rglob("*")} == {54321}
+    kept = [workspace.root / "state", *(workspace.root / "state").rglob("*")]
+    assert ({path.lstat().st_uid for path in kept}, kept[-1].name) == ({54321}, "w")
     assert (workspace.root / "data" / "f").read_text() == "1"
     gone = subprocess.run([*prefix[:-1], "rm", "-r", str(workspace.root / "runs")], capture_output=True, text=True)
     assert gone.returncode == 0, gone.stderr

@@ -34,6 +34,7 @@ steps:
     type: training
     script: fit.py
     inputs: {train: {from: make.data}}
+    checkpoints: state
   check:
     source_dir: lib
     script: check.py
@@ -62,7 +63,9 @@ hand_back("/opt/ml/processing/output")
     + """
 open("/opt/ml/input/data/train/seen.json", "w").write("spoilt")
 open("/opt/ml/model/weights", "w").write("w")
-hand_back("/opt/ml/model", "/opt/ml/input/data")
+print("kept", open("/opt/ml/checkpoints/epoch").read())
+open("/opt/ml/checkpoints/epoch", "w").write("2")
+hand_back("/opt/ml/model", "/opt/ml/input/data", "/opt/ml/checkpoints")
 """,
     "lib/check.py": OWNER
     + """
@@ -73,6 +76,7 @@ shutil.copy("/opt/ml/processing/input/data/seen.json", "/opt/ml/processing/outpu
 hand_back("/opt/ml/processing")
 """,
     "lib/helper.py": "",
+    "state/epoch": "1",
     "data/a file.txt": "hello",
     "data/b": "",
 }
@@ -104,6 +108,8 @@ def test_the_whole_pipeline_by_hand(project: Path, python_image: str) -> None:
     told = run(shell(plan_of(project)))
     assert told.returncode == 0, told.stderr
     assert "weights" in told.stdout
+    assert "kept 1" in told.stdout
+    assert (project / "state" / "epoch").read_text() == "1", "a copy is changed, and not what is kept"
     seen = (project / "by-hand" / "check" / "published" / "seen" / "seen.json").read_text()
     assert seen == (
         '{"argv": ["it\'s", "$HOME", "--flag"], "word": "pa$sword \\"x\\"", "file": ["a file.txt"], '

@@ -58,6 +58,7 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
             InputMount("extra", "/opt/ml/input/data/extra", StepData("old", "data")),
         ),
         outputs=(OutputMount("model", "/opt/ml/model", archive="model.tar.gz"),),
+        checkpoints=str(tmp_path / "state"),
         network="bridge",
     )
     choices = (
@@ -103,6 +104,7 @@ def test_text(plan: Plan, reuse: Reuse) -> None:
         "   input     /opt/ml/input/data/train  ← load.data\n"
         "             /opt/ml/input/data/extra  ← old.data (of an earlier run)\n"
         "   output    /opt/ml/model             → model, as model.tar.gz\n"
+        "   kept      /opt/ml/checkpoints       ↔ state\n"
         "   limits    none\n"
         "   network   bridge (open)\n"
         "   starts    when load passed\n"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.errors import SpecError
-from runner.sagemaker.environment import ScriptMode
+from runner.sagemaker.environment import ScriptMode, with_image_path
 from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, HostData, InputMount, OutputMount
 
 JobOf = Callable[..., ContainerJob]
@@ -109,6 +109,41 @@ def test_config_files(job_of: JobOf) -> None:
     channel = {"TrainingInputMode": "File", "S3DistributionType": "FullyReplicated", "RecordWrapperType": "None"}
     assert config(job, "inputdataconfig") == {"train": channel}
     assert config(job, "resourceconfig") == TOOLKIT["given"]["resourceconfig"]
+
+
+def test_a_channel_says_what_it_holds_and_how_it_is_shared(job_of: JobOf) -> None:
+    inputs = {"train": {"source": "d", "content_type": "text/csv", "distribution": "ShardedByS3Key"}, "val": "d"}
+    job = job_of({"type": "training", "script": "train.py", "inputs": inputs})
+    told = config(job, "inputdataconfig")
+    assert (told["train"]["ContentType"], told["train"]["S3DistributionType"]) == ("text/csv", "ShardedByS3Key")
+    assert "ContentType" not in told["val"], "a request that names none has none"
+    assert json.loads(dict(job.env)["SM_INPUT_DATA_CONFIG"]) == told
+
+
+def test_the_code_directory_is_on_pythonpath_before_the_requests_own(job_of: JobOf) -> None:
+    step = {"type": "training", "script": "pkg/train.py", "source_dir": "src"}
+    assert dict(job_of(step).env)["PYTHONPATH"] == "/opt/ml/code"
+    mine = job_of({**step, "env": {"PYTHONPATH": "/mine"}})
+    assert dict(mine.env)["PYTHONPATH"] == "/opt/ml/code:/mine"
+    assert with_image_path(mine, [("PYTHONPATH", "/image")]) == mine, "the request's hides the image's, as in Docker"
+
+
+def test_the_images_own_pythonpath_stays(job_of: JobOf) -> None:
+    job = job_of({"type": "training", "script": "train.py"})
+    assert dict(with_image_path(job, [("PYTHONPATH", "/image")]).env)["PYTHONPATH"] == "/opt/ml/code:/image"
+    assert with_image_path(job, [("PATH", "/bin")]) == job
+    own = job_of({"type": "training", "image": "own"})
+    assert with_image_path(own, [("PYTHONPATH", "/image")]) == own
+
+
+def test_checkpoints(job_of: JobOf) -> None:
+    step = {"type": "training", "script": "train.py"}
+    assert job_of(step).checkpoints is None
+    assert not [item for item in job_of(step).config if "checkpoint" in item.target]
+    job = job_of({**step, "checkpoints": "state/kept"})
+    assert job.checkpoints == "/project/state/kept"
+    where = {"S3Uri": "s3://local/demo/Step/checkpoints", "LocalPath": "/opt/ml/checkpoints"}
+    assert config(job, "checkpointconfig") == where
 
 
 def test_log_level_can_be_asked_for_and_the_program_cannot(job_of: JobOf) -> None:

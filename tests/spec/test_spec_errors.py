@@ -328,6 +328,15 @@ WHOLE = [
         ],
     ),
     (
+        HEAD
+        + "  t: {script: a.py, type: training, env: {SAGEMAKER_PROGRAM: b.py}}\n"
+        + "  u: {script: a.py, type: training, env: {SAGEMAKER_PROGRAM: a.py}}\n",
+        [
+            "3:43: steps.t.env.SAGEMAKER_PROGRAM: the training toolkit would run 'b.py' instead of the script;"
+            " remove it",
+        ],
+    ),
+    (
         HEAD + "  t: {script: a.py, type: training, outputs: {modl: , output: /opt/ml/processing/o}}\n",
         [
             "3:47: steps.t.outputs.modl: a training step has the outputs 'model' and 'output' and no others"
