@@ -91,6 +91,8 @@ class BoundInput:
     target: str
     host: Path
     """A directory; may appear later than `prepare` when the mode is staged and it lies below `Launch.run_root`."""
+    private: str = "overlay"
+    """How it is to be made private: see `runner.agent.inputs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class Outcome:
     seconds: float
     """From go to exit."""
     warnings: tuple[str, ...] = ()
+    private: tuple[tuple[str, str], ...] = ()
+    """By input: how it was made private. None of them when nobody lived to tell."""
 
 
 Sink = Callable[[bytes], None]

@@ -23,11 +23,17 @@ HIDDEN = "/.runner"
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """How one input of a plain or cold container is made private: a volume's name, or a directory that is bound."""
+    """How one input of a plain or cold container was made private: a volume's name, or a directory that is bound."""
 
+    name: str
     target: str
     volume: str | None
     directory: Path | None
+    how: str
+    """`overlay`, `reflink`, `copy` or `read-only`."""
+    read_only: bool = False
+    notes: tuple[str, ...] = ()
+    """Why it is not what was wished for."""
 
 
 def argv(launch: Launch) -> list[str]:
@@ -119,6 +125,13 @@ def _foreign(launch: Launch) -> list[BoundInput]:
     return [bound for bound in launch.inputs if not inside_run(launch, bound.host)]
 
 
+def points(launch: Launch, bound: BoundInput) -> list[str]:
+    """Where, relative to an input, other things are mounted: their directories must be there."""
+    binds = (*launch.outputs, *launch.config)
+    targets = [*(place.target for place in launch.inputs), *(place.target for place in binds)]
+    return [target[len(bound.target) + 1 :] for target in targets if target.startswith(f"{bound.target}/")]
+
+
 def bind(source: Path | str, target: str, *, read_only: bool = False) -> dict[str, Any]:
     return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": read_only}
 
@@ -133,9 +146,10 @@ def _plain_mounts(launch: Launch, privates: Sequence[Private]) -> list[dict[str,
     mounts = [bind(bound.host, bound.target) for bound in (*launch.outputs, *launch.config)]
     for private in privates:
         if private.volume is not None:
-            mounts.append({"Type": "volume", "Source": private.volume, "Target": private.target})
+            volume = {"Type": "volume", "Source": private.volume, "Target": private.target}
+            mounts.append({**volume, "ReadOnly": private.read_only})
         else:
-            mounts.append(bind(str(private.directory), private.target))
+            mounts.append(bind(str(private.directory), private.target, read_only=private.read_only))
     if launch.image.mode is StartMode.PLAIN and os.getuid() != 0:
         # So that the agent can hand back what the script wrote into its private inputs.
         mounts.append(bind(launch.scratch, f"{HIDDEN}/scratch"))
@@ -182,6 +196,8 @@ def _staged_inputs(launch: Launch) -> list[dict[str, Any]]:
             "source": hidden_path(launch, bound.host),
             "shown": str(bound.host),
             "target": bound.target,
+            "private": bound.private,
+            "points": points(launch, bound),
         }
         for index, bound in enumerate(launch.inputs)
     ]

@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from runner.data.files import json_bytes, os_fault, remove_tree
+from runner.data.files import json_bytes, os_fault, remove_tree, write_json
 from runner.engine.base import Container, Engine, Image, Outcome, StopReason, Verdict
 from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault
 from runner.pipeline.binding import Bound, Sources, bind
@@ -133,6 +133,8 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
             outcome = _run(container, out, err)
+        if outcome.private:
+            write_json(layout.inputs_manifest, bound.inputs_document(shop.sources, dict(outcome.private)))
     except OSError as error:
         return write_result(layout, infrastructure(base, str(os_fault(error, layout.root, "cannot start the step"))))
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)

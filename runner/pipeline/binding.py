@@ -56,10 +56,11 @@ class Bound:
     watched: tuple[Look, ...] = ()
     """The directories of the user's that are read in place, as they were when the step was bound."""
 
-    def inputs_document(self, sources: Sources) -> dict[str, object]:
-        """`inputs.json`. Only when every producer has published."""
+    def inputs_document(self, sources: Sources, private: Mapping[str, str] | None = None) -> dict[str, object]:
+        """`inputs.json`. Only when every producer has published. `private`: how each input was made so, once known."""
         hosts = {item.name: item.host for item in self.launch.inputs}
-        return {"schema_version": SCHEMA, "inputs": [_input(item, hosts, sources) for item in self.launch.job.inputs]}
+        inputs = [_input(item, hosts, sources, private or {}) for item in self.launch.job.inputs]
+        return {"schema_version": SCHEMA, "inputs": inputs}
 
 
 def bind(planned: PlannedStep, image: Image, sources: Sources) -> Bound:
@@ -79,7 +80,12 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout)
     warnings: list[str] = []
     code = next((item.name for item in job.inputs if isinstance(item.source, CodeFile | CodeTree)), None)
     inputs = tuple(
-        BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings, is_code=item.name == code))
+        BoundInput(
+            item.name,
+            item.target,
+            _materialise(item, layout, sources, warnings, is_code=item.name == code),
+            item.private,
+        )
         for item in job.inputs
     )
     outputs = tuple(BoundOutput(item.name, item.target, layout.attempt / item.name) for item in job.outputs)
@@ -185,7 +191,8 @@ def _script(job: ContainerJob) -> Path | None:
     return None
 
 
-def _input(item: InputMount, hosts: Mapping[str, Path], sources: Sources) -> dict[str, Any]:
+def _input(item: InputMount, hosts: Mapping[str, Path], sources: Sources, private: Mapping[str, str]) -> dict[str, Any]:
     origin = sources.origin(item.source) if isinstance(item.source, StepData) else {}
     host = named(str(hosts[item.name]))
-    return {"name": item.name, "target": item.target, "source": plain(item.source), "host": host, **origin}
+    how = {"private": private.get(item.name)}
+    return {"name": item.name, "target": item.target, "source": plain(item.source), "host": host, **origin, **how}

@@ -72,7 +72,7 @@ class Request:
     def inputs(self, code_target: str) -> tuple[InputMount, ...]:
         """The step's inputs in file order, then its code. Raises SpecError when an input takes the code's name."""
         mounts = [
-            InputMount(name, input_path(self.spec, name), self._source(wanted))
+            InputMount(name, input_path(self.spec, name), self._source(wanted), private=wanted.private.value)
             for name, wanted in self.spec.inputs.items()
         ]
         code = self._code()
