@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -125,11 +125,14 @@ def _foreign(launch: Launch) -> list[BoundInput]:
     return [bound for bound in launch.inputs if not inside_run(launch, bound.host)]
 
 
-def points(launch: Launch, bound: BoundInput) -> list[str]:
-    """Where, relative to an input, other things are mounted: their directories must be there."""
-    binds = (*launch.outputs, *launch.config)
-    targets = [*(place.target for place in launch.inputs), *(place.target for place in binds)]
-    return [target[len(bound.target) + 1 :] for target in targets if target.startswith(f"{bound.target}/")]
+def targets(launch: Launch) -> list[str]:
+    """Every directory of the container on which something is mounted."""
+    return [*(bound.target for bound in launch.inputs), *(bound.target for bound in (*launch.outputs, *launch.config))]
+
+
+def points(target: str, targets: Iterable[str]) -> list[str]:
+    """Those of the targets that lie inside the first one, relative to it: their directories must be there."""
+    return [other[len(target) + 1 :] for other in targets if other.startswith(f"{target}/")]
 
 
 def bind(source: Path | str, target: str, *, read_only: bool = False) -> dict[str, Any]:
@@ -177,7 +180,7 @@ def job_message(launch: Launch, *, nonce: str, uid: int, gid: int) -> dict[str, 
         "hook": hook_source(),
         "inputs": _staged_inputs(launch) if staged else [],
         "binds": [{"source": hidden_path(launch, b.host), "target": b.target} for b in binds] if staged else [],
-        "targets": [*(bound.target for bound in launch.inputs), *(bound.target for bound in binds)],
+        "targets": targets(launch),
         "hidden": _hidden_targets(launch) if staged else [],
         "code": os.path.dirname(_script(launch, words)),  # noqa: PTH120  container path
         "scratch": hidden_path(launch, launch.scratch) if staged else f"{HIDDEN}/scratch",
@@ -197,7 +200,7 @@ def _staged_inputs(launch: Launch) -> list[dict[str, Any]]:
             "shown": str(bound.host),
             "target": bound.target,
             "private": bound.private,
-            "points": points(launch, bound),
+            "points": points(bound.target, targets(launch)),
         }
         for index, bound in enumerate(launch.inputs)
     ]

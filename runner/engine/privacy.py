@@ -19,7 +19,7 @@ from runner.agent.inputs import check_bare, check_whole, make_private, overlay_o
 from runner.agent.kernel import Failure
 from runner.engine import labels
 from runner.engine.base import Launch
-from runner.engine.creation import Private, points
+from runner.engine.creation import Private, points, targets
 from runner.engine.faults import lost_is
 from runner.errors import EngineLost, WorkspaceError
 
@@ -75,7 +75,7 @@ class _Maker:
         self._bound = launch.inputs[index]
         self._place = launch.scratch / f"input-{index}"
         self._refused = refused
-        self._points = points(launch, self._bound)
+        self._points = points(self._bound.target, targets(launch))
 
     def _overlay(self) -> str:
         if self._refused:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from runner.pipeline.select import Choice
 
 _TOOLKIT = ("SM_", "SAGEMAKER_", "TRAINING_JOB_", "CURRENT_HOST")
+_PRIVATE = {"overlay": "private by overlay", "copy": "private by copy", "read-only": "read-only"}
+"""How an input is to be kept from the script's writes; what came of it is known when the step has run."""
 Row = tuple[str, str]
 """Label and value; an empty label goes on with the one before."""
 
@@ -68,7 +70,10 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     yield from _env(job)
     targets = max(map(len, [*(m.target for m in job.inputs), *(m.target for m in job.outputs)]), default=0)
     for mount in job.inputs:
-        yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}"
+        yield (
+            "input",
+            f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}, {_PRIVATE[mount.private]}",
+        )
     for output in job.outputs:
         yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
     for file in job.config:
