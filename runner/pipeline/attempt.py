@@ -132,12 +132,24 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
         out = Log(layout.stdout, lambda data: shop.outbox.put(step, "stdout", data))
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
-            outcome = _run(container, out, err)
-        if outcome.private:
-            write_json(layout.inputs_manifest, bound.inputs_document(shop.sources, dict(outcome.private)))
+            outcome = _tell_private(shop, bound, _run(container, out, err))
     except OSError as error:
         return write_result(layout, infrastructure(base, str(os_fault(error, layout.root, "cannot start the step"))))
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
+
+
+def _tell_private(shop: Workshop, bound: Bound, outcome: Outcome) -> Outcome:
+    """Write into `inputs.json` how each input was made private: known when the script has ended. Where that cannot be
+    written it says nothing (null) of it, and neither the script nor its outputs are the worse for it: a warning."""
+    if not outcome.private:
+        return outcome
+    path = bound.layout.inputs_manifest
+    try:
+        write_json(path, bound.inputs_document(shop.sources, dict(outcome.private)))
+    except OSError as error:
+        fault = os_fault(error, path, "cannot write how the inputs were made private")
+        return replace(outcome, warnings=(*outcome.warnings, str(fault)))
+    return outcome
 
 
 def _run(container: Container, out: Log, err: Log) -> Outcome:

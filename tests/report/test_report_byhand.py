@@ -107,6 +107,23 @@ def test_the_whole_pipeline_by_hand(project: Path, python_image: str) -> None:
     assert run(shell(plan_of(project))).returncode != 0  # never on top of an earlier try
 
 
+@pytest.mark.docker
+def test_a_read_only_input_is_so_by_hand(project: Path, python_image: str) -> None:
+    """The script lies inside it, in a directory that it lacks."""
+    (project / "make.py").write_text(
+        OWNER
+        + "try:\n    open('/opt/ml/processing/input/b', 'w')\nexcept OSError as error:\n    print(error.strerror)\n"
+        "hand_back('/opt/ml/processing/output')\n"
+    )
+    (project / "pipeline.yaml").write_text(
+        "name: by hand\nimage: python\nsteps:\n  make:\n    script: make.py\n"
+        "    inputs: {TREE: {source: data, path: /opt/ml/processing/input, private: read-only}}\n"
+    )
+    told = run(shell(plan_of(project)))
+    assert (told.returncode, told.stdout) == (0, "Read-only file system\n"), told.stderr
+    assert sorted(path.name for path in (project / "data").iterdir()) == ["a file.txt", "b"]
+
+
 @pytest.fixture
 def false_docker(tmp_path: Path) -> str:
     """A PATH whose `docker` fails."""
