@@ -1,8 +1,8 @@
 """The first process in every container whose image has Python: it starts the script and holds the leash.
 
 It runs in other people's images, so: standard library only, the syntax of Python 3.7, and one text: `kernel.py`,
-`data.py`, `script.py` and this file, joined, are handed to the interpreter (`python3 -I -S -B -c TEXT MODE`). It must
-not write to stdout or stderr, which belong to the script. It is PID 1, so it also reaps.
+`copying.py`, `inputs.py`, `data.py`, `script.py` and this file, joined, are handed to the interpreter (`python3 -I -S
+-B -c TEXT MODE`). It must not write to stdout or stderr, which belong to the script. It is PID 1, so it also reaps.
 
 What it is told comes over stdin, one JSON document a line; stdin is attached to the runner:
   {"op": "job", ...}                      first; the fields are made by `job_message` in the engine's creation.py
@@ -15,10 +15,12 @@ What it is told comes over stdin, one JSON document a line; stdin is attached to
 What it reports comes at the end of the script's own streams, when no process but this one is left to write there: a
 trailer that starts with a secret of the job's (`nonce`), on stderr with one JSON document in it:
   exit (int) or signal (int), stopped (null or the reason), oom_kills (int), error (null or [kind, words]), notes (list)
+  and inputs (what each that it mounted became: overlay, reflink, copy or read-only)
 It exits only when told so. A script's last bytes are thus never lost to an engine that closes the streams of an ended
 container while the runner was suspended. Its own exit status is the script's, or 128 plus the signal's number.
 """
 
+import errno
 import json
 import os
 import select
@@ -62,6 +64,7 @@ class Agent:
         self.kill_at = None
         self.status = None
         self.notes = []
+        self.inputs = {}  # by name, what the private mount of each became
         self.sent = {}  # signals that processes in the container sent to this one, counted
         self.error = None
         self.buffer = b""
@@ -166,7 +169,7 @@ class Agent:
         owned = [path for path in job["owned"] if os.path.isdir(path)]
         self.handles = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in owned]
         if job["staged"]:
-            place_all(job, self.notes)
+            place_all(job, self.inputs, self.notes)
         self.open_to_user(job)
         libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # the script, root too, may not look at this process's files
         os.makedirs(job["cwd"], exist_ok=True)
@@ -182,7 +185,11 @@ class Agent:
             return
         uid, gid, _, _ = identity(job["user"])
         for target in job["targets"]:
-            os.chown(target, uid, gid)
+            try:
+                os.chown(target, uid, gid)
+            except OSError as error:
+                if error.errno != errno.EROFS:  # an input that is read-only is so for every user
+                    raise
 
     def on_stop(self, message):
         self.reap()  # a script that has just ended by itself was not stopped
@@ -272,7 +279,8 @@ class Agent:
         ] + self.notes[:NOTES]
         if len(self.notes) > NOTES:
             notes.append("and %d more" % (len(self.notes) - NOTES))
-        return dict(ended, stopped=self.stopped, oom_kills=oom_kills(), error=self.error, notes=notes)
+        ended.update(stopped=self.stopped, oom_kills=oom_kills(), error=self.error, notes=notes, inputs=self.inputs)
+        return ended
 
 
 def probe():

@@ -3,45 +3,18 @@
 import os
 import stat
 
+from runner.agent.inputs import place_input
 from runner.agent.kernel import HIDDEN, MS_BIND, Failure, drop_mount_capability, mount, unmount
 
 
-def copy_tree(source, target):
-    """A plain private copy, for file systems that an overlay cannot lie on. Imported late: it is rarely needed."""
-    import shutil
-
-    shutil.copytree(source, target, symlinks=True)
-
-
-def place_input(entry, scratch, notes):
-    """Mount one input so that the script may write to it and its source never changes."""
-    source, target = entry["source"], entry["target"]
-    if not os.path.isdir(source):
-        raise Failure("mount", "input %s: %s is not there" % (entry["name"], entry["shown"]))
-    os.makedirs(target, exist_ok=True)
-    private = os.path.join(scratch, "input-%s" % entry["index"])
-    upper, work = os.path.join(private, "upper"), os.path.join(private, "work")
-    os.makedirs(upper)
-    os.makedirs(work)
-    mode = os.stat(source).st_mode
-    os.chmod(upper, stat.S_IMODE(mode))
-    # redirect_dir: without it a directory of the lower tree cannot be renamed, as it can on SageMaker.
-    options = "lowerdir=%s,upperdir=%s,workdir=%s,redirect_dir=on" % (source, upper, work)
-    try:
-        mount("overlay", target, "overlay", 0, options)
-    except OSError as error:
-        notes.append("input %s was copied: an overlay cannot lie here (%s)" % (entry["name"], error.strerror))
-        copy_tree(source, os.path.join(private, "copy"))
-        mount(os.path.join(private, "copy"), target, "", MS_BIND)
-
-
-def place_all(job, notes):
-    """All mounts of a staged job, shallow targets first, then the hidden root goes."""
+def place_all(job, made, notes):
+    """All mounts of a staged job, shallow targets first, then the hidden root goes. `made` gets, by input, what came of
+    its wish to be private."""
     entries = [("input", entry) for entry in job["inputs"]] + [("bind", entry) for entry in job["binds"]]
     try:
         for kind, entry in sorted(entries, key=lambda item: item[1]["target"].count("/")):
             if kind == "input":
-                place_input(entry, job["scratch"], notes)
+                made[entry["name"]] = place_input(entry, job["scratch"], notes)
             else:
                 os.makedirs(entry["target"], exist_ok=True)
                 mount(entry["source"], entry["target"], "", MS_BIND)

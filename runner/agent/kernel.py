@@ -7,7 +7,7 @@ import sys
 
 HIDDEN = "/.runner"
 CAP_SYS_ADMIN = 21
-MS_BIND, MNT_DETACH = 4096, 2
+MS_RDONLY, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 32, 4096, 2
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 
 
@@ -19,14 +19,14 @@ def libc():
     return ctypes.CDLL(None, use_errno=True)
 
 
-def mount(source, target, kind, flags, data=""):
+def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:
     arguments = [text.encode() for text in (source, target, kind)]
     if libc().mount(arguments[0], arguments[1], arguments[2], ctypes.c_ulong(flags), data.encode()) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), target)
 
 
-def unmount(target):
+def unmount(target: str) -> None:
     if libc().umount2(target.encode(), MNT_DETACH) != 0:
         code = ctypes.get_errno()
         raise OSError(code, os.strerror(code), target)

@@ -10,6 +10,7 @@ import shutil
 import stat
 from pathlib import Path
 
+from runner.agent.copying import reflink
 from runner.engine import trees
 from runner.engine.ownership import has_foreign
 from runner.errors import WorkspaceError
@@ -97,13 +98,8 @@ def copy_file(source: Path, target: Path, mode: int | None = None) -> None:
 
 
 def _reflink(source: int, target: int) -> bool:
-    """FICLONE of ioctl_ficlone(2): instant on btrfs, XFS, bcachefs and the like, refused elsewhere."""
     try:
-        import fcntl
-    except ImportError:  # not a Unix
-        return False
-    try:
-        fcntl.ioctl(target, 0x40049409, source)
+        reflink(source, target)
     except OSError:
         return False
     return True

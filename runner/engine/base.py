@@ -93,6 +93,8 @@ class BoundInput:
     target: str
     host: Path
     """A directory; may appear later than `prepare` when the mode is staged and it lies below `Launch.run_root`."""
+    private: str = "overlay"
+    """How it is to be made private: see `runner.agent.inputs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,8 @@ class Outcome:
     """Of several instances, in the order of their host names."""
     decided_by: str = ""
     """Of several instances: the host whose end gave the verdict; empty when all passed."""
+    private: tuple[tuple[str, str], ...] = ()
+    """By input: how it was made private. None of them when nobody lived to tell."""
 
 
 Sink = Callable[[bytes], None]

@@ -117,6 +117,7 @@ class Cluster:
                 for host, outcome in zip(self._ended, self._outcomes, strict=True)
                 for text in outcome.warnings
             ),
+            private=next((each.private for each in self._outcomes if each.private), ()),
             hosts=tuple(sorted(self._ended, key=lambda each: each.host)),
             decided_by=combined.host,
         )

@@ -19,7 +19,7 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -79,13 +79,22 @@ def arm(api: APIClient, container: str, *, stdin: bool) -> Wire:
 class DockerContainer:
     """A created (and, when staged, started) container. Not reusable."""
 
-    def __init__(self, api: APIClient, launch: Launch, container: str, wire: Wire, tidy: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        api: APIClient,
+        launch: Launch,
+        container: str,
+        wire: Wire,
+        tidy: Callable[[], None],
+        privates: Sequence[creation.Private],
+    ) -> None:
         self.id = container
         self.mode = launch.image.mode
         self._api = api
         self._launch = launch
         self._wire = wire
         self._tidy = tidy
+        self._privates = privates
         self._lost = ""
         self._start_error = ""
         self._stop: StopReason | None = None
@@ -118,7 +127,9 @@ class DockerContainer:
         evidence = self._evidence(sinks)
         judged = judge(evidence)
         state = evidence.state or {}
-        warnings = judged.warnings
+        warnings = (*(note for each in self._privates for note in each.notes), *judged.warnings)
+        # The agent of a staged container makes its inputs private itself, and tells at its end.
+        made = {each.name: each.how for each in self._privates} or (evidence.report or {}).get("inputs", {})
         if not sinks.demultiplexer.complete and not self._lost:
             warnings += ("the end of the step's output may be missing: its stream broke off",)
         return Outcome(
@@ -131,6 +142,7 @@ class DockerContainer:
             seconds=seconds,
             warnings=warnings,
             peer=judged.peer,
+            private=tuple(made.items()),
         )
 
     def _start_or_go(self) -> bool:

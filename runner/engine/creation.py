@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,17 @@ HIDDEN = "/.runner"
 
 @dataclass(frozen=True, slots=True)
 class Private:
-    """How one input of a plain or cold container is made private: a volume's name, or a directory that is bound."""
+    """How one input of a plain or cold container was made private: a volume's name, or a directory that is bound."""
 
+    name: str
     target: str
     volume: str | None
     directory: Path | None
+    how: str
+    """`overlay`, `reflink`, `copy` or `read-only`."""
+    read_only: bool = False
+    notes: tuple[str, ...] = ()
+    """Why it is not what was wished for."""
 
 
 def argv(launch: Launch) -> list[str]:
@@ -141,6 +147,16 @@ def _foreign(launch: Launch) -> list[Path]:
     return list(dict.fromkeys(bound.host for bound in launch.inputs if not inside_run(launch, bound.host)))
 
 
+def targets(launch: Launch) -> list[str]:
+    """Every directory of the container on which something is mounted."""
+    return [*(bound.target for bound in launch.inputs), *(bound.target for bound in (*launch.outputs, *launch.config))]
+
+
+def points(target: str, targets: Iterable[str]) -> list[str]:
+    """Those of the targets that lie inside the first one, relative to it: their directories must be there."""
+    return [other[len(target) + 1 :] for other in targets if other.startswith(f"{target}/")]
+
+
 def bind(source: Path | str, target: str, *, read_only: bool = False) -> dict[str, Any]:
     return {"Type": "bind", "Source": str(source), "Target": target, "ReadOnly": read_only}
 
@@ -156,9 +172,10 @@ def _plain_mounts(launch: Launch, privates: Sequence[Private]) -> list[dict[str,
     mounts = [bind(bound.host, bound.target) for bound in launch.written]
     for private in privates:
         if private.volume is not None:
-            mounts.append({"Type": "volume", "Source": private.volume, "Target": private.target})
+            volume = {"Type": "volume", "Source": private.volume, "Target": private.target}
+            mounts.append({**volume, "ReadOnly": private.read_only})
         else:
-            mounts.append(bind(str(private.directory), private.target))
+            mounts.append(bind(str(private.directory), private.target, read_only=private.read_only))
     if launch.image.mode is StartMode.PLAIN and os.getuid() != 0:
         # So that the agent can hand back what the script wrote into its private inputs.
         mounts.append(bind(launch.scratch, f"{HIDDEN}/scratch"))
@@ -186,7 +203,7 @@ def job_message(launch: Launch, *, nonce: str, uid: int, gid: int) -> dict[str, 
         "hook": hook_source(),
         "inputs": _staged_inputs(launch) if staged else [],
         "binds": [{"source": hidden_path(launch, b.host), "target": b.target} for b in binds] if staged else [],
-        "targets": [*(bound.target for bound in launch.inputs), *(bound.target for bound in binds)],
+        "targets": targets(launch),
         "hidden": _hidden_targets(launch) if staged else [],
         "code": os.path.dirname(_script(launch, words)),  # noqa: PTH120  container path
         "scratch": hidden_path(launch, launch.scratch) if staged else f"{HIDDEN}/scratch",
@@ -205,6 +222,8 @@ def _staged_inputs(launch: Launch) -> list[dict[str, Any]]:
             "source": hidden_path(launch, bound.host),
             "shown": str(bound.host),
             "target": bound.target,
+            "private": bound.private,
+            "points": points(bound.target, targets(launch)),
         }
         for index, bound in enumerate(launch.inputs)
     ]

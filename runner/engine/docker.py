@@ -39,8 +39,8 @@ class DockerEngine:
     def __init__(self, client: DockerClient) -> None:
         self._client = client
         self._api: Any = client.api
-        self._overlay_volumes = True
-        self._overlay_proven = False
+        self._overlay_kinds: dict[tuple[Any, ...], bool] = {}
+        """Where overlay volumes were tried: whether the engine could mount them."""
         self._lock = threading.Lock()
         self._janitors: dict[str, Janitor] = {}
         self._info: EngineInfo | None = None
@@ -115,31 +115,41 @@ class DockerEngine:
 
     def _plain(self, launch: Launch) -> DockerContainer:
         """Created and connected; it starts in `run`, when its inputs exist."""
-        overlay = self._overlay_volumes and not self._facts().rootless
-        privates: list[creation.Private] = []
+        refused = dict.fromkeys(range(len(launch.inputs)), "the engine is rootless") if self._facts().rootless else {}
+        privates: dict[int, creation.Private] = {}
         try:
-            privates = privacy.volumes(self._api, launch) if overlay else privacy.copies(launch)
+            self._make_private(launch, privates, refused)
             if launch.image.mode is StartMode.COLD:
                 _open_to_all(launch)
-            identifier = creation.create(self._api, launch, privates)
+            identifier = creation.create(self._api, launch, list(privates.values()))
         except BaseException:
-            self._remove_volumes(privates)
+            self._remove_volumes(list(privates.values()))
             raise
-        if overlay and not self._mounts(identifier, privates):
-            sweeping.remove_container(self._api, identifier)
-            self._remove_volumes(privates)
-            return self._plain(launch)
-        return self._connect(launch, identifier, privates)
+        return self._connect(launch, identifier, list(privates.values()))
 
-    def _mounts(self, identifier: str, privates: Sequence[creation.Private]) -> bool:
-        """Whether the engine can mount overlay volumes: asked once, by a look into the created container, which mounts
-        its volumes without starting it."""
-        if self._overlay_proven or not any(private.volume for private in privates):
-            return True
-        private: Any = self._api
-        answer = private.head(private._url("/containers/{0}/archive", identifier), params={"path": "/"})
-        self._overlay_proven = self._overlay_volumes = bool(answer.ok)
-        return self._overlay_volumes
+    def _make_private(self, launch: Launch, privates: dict[int, creation.Private], refused: dict[int, str]) -> None:
+        """Fill `privates` in the order of the launch. A volume of a kind that was not tried yet is tried first."""
+        for index in range(len(launch.inputs)):
+            found = privates[index] = privacy.make(self._api, launch, index, refused.get(index, ""))
+            if found.volume is None:
+                continue
+            kind = privacy.kind(launch, index)
+            if kind not in self._overlay_kinds:
+                self._overlay_kinds[kind] = self._mounts(launch, found)
+            if not self._overlay_kinds[kind]:
+                self._remove_volumes([privates.pop(index)])
+                privates[index] = privacy.make(self._api, launch, index, privacy.NO_VOLUMES)
+
+    def _mounts(self, launch: Launch, private: creation.Private) -> bool:
+        """Whether the engine can mount a volume: by a look into a container that has it, which mounts it without
+        starting anything."""
+        identifier = creation.create(self._api, launch, [private])
+        try:
+            api: Any = self._api
+            answer = api.head(api._url("/containers/{0}/archive", identifier), params={"path": "/"})
+            return bool(answer.ok)
+        finally:
+            sweeping.remove_container(self._api, identifier)
 
     def _connect(self, launch: Launch, identifier: str, privates: Sequence[creation.Private]) -> DockerContainer:
         def tidy() -> None:
@@ -150,7 +160,7 @@ class DockerEngine:
         except BaseException:
             tidy()
             raise
-        return DockerContainer(self._api, launch, identifier, wire, tidy)
+        return DockerContainer(self._api, launch, identifier, wire, tidy, privates)
 
     def _tidy(self, launch: Launch, identifier: str, privates: Sequence[creation.Private]) -> None:
         """Removal never raises: the verdict is written, and what stays is found by its label later."""

@@ -175,7 +175,7 @@ class FakeContainer:
     ) -> Outcome:
         return Outcome(
             verdict=verdict, exit_code=code, signal=signal, reason=reason, started_at=started, finished_at=_now(),
-            seconds=time.monotonic() - began,
+            seconds=time.monotonic() - began, private=tuple((bound.name, "copy") for bound in self.launch.inputs),
         )  # fmt: skip
 
 

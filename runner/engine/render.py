@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from runner.engine import byhand
 from runner.engine.base import Launch
-from runner.engine.creation import argv
+from runner.engine.creation import argv, points, targets
 from runner.engine.dockercli import arguments, csv_field, docker_argv, image, options
 from runner.errors import EnvironmentFault
 
@@ -67,6 +67,8 @@ class _Place:
     target: str
     source: str | None
     """A word of bash that names the directory to copy; None: starts empty."""
+    points: tuple[str, ...] | None = None
+    """Of what is mounted read-only: the directories in it on which other things are mounted."""
 
 
 def _script(launch: Launch, what: str, where: Path, by_reference: bool, head: list[str], body: list[str]) -> str:
@@ -94,7 +96,13 @@ def _places(launch: Launch, where: Path) -> list[_Place]:
     """Numbers keep the folders apart where two names look alike to a file system."""
     written = {str(PurePosixPath(item.target).parent) for item in launch.job.config}
     inputs = [
-        _Place(_folder("inputs", n, bound.name), bound.name, bound.target, _source(bound.host, launch, where))
+        _Place(
+            _folder("inputs", n, bound.name),
+            bound.name,
+            bound.target,
+            _source(bound.host, launch, where),
+            tuple(points(bound.target, targets(launch))) if bound.private == "read-only" else None,
+        )
         for n, bound in enumerate(launch.inputs)
     ]
     outputs = [
@@ -128,19 +136,23 @@ def _source(host: Path, launch: Launch, where: Path) -> str:
 
 
 def _mount(place: _Place) -> str:
-    return f'type=bind,"$(source_of "$work/{place.folder}")",{shlex.quote(csv_field(f"target={place.target}"))}'
+    shut = ",readonly" if place.points is not None else ""
+    return f'type=bind,"$(source_of "$work/{place.folder}")",{shlex.quote(csv_field(f"target={place.target}"))}{shut}'
 
 
 def _copies(launch: Launch, places: list[_Place]) -> list[str]:
     # SageMaker's platform lets an image with a USER of its own write where outputs are due.
     own_user = launch.image.user.partition(":")[0] not in ("", "0", "root")
     empty = "empty_for_all" if own_user else "empty"
-    return [
-        f'copy {shlex.quote(place.name)} {place.source} "$work/{place.folder}"'
-        if place.source is not None
-        else f'{empty} "$work/{place.folder}"'
-        for place in places
-    ]
+    lines = []
+    for place in places:
+        folder = f'"$work/{place.folder}"'
+        if place.source is None:
+            lines.append(f"{empty} {folder}")
+        else:
+            lines.append(f"copy {shlex.quote(place.name)} {place.source} {folder}")
+        lines += [f"empty {folder}/{shlex.quote(point)}" for point in place.points or ()]
+    return lines
 
 
 def _run(mode: str, options: list[tuple[str, ...]], arguments: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.data.files import json_bytes, os_fault, remove_tree
+from runner.data.files import json_bytes, os_fault, remove_tree, write_json
 from runner.data.shards import deal
 from runner.engine.base import Container, Engine, Image, Installation, Outcome, StopReason, Verdict
 from runner.errors import Abandoned, EngineLost, EngineUnavailable, EnvironmentFault, RequirementsError
@@ -164,11 +164,24 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
         out = Log(layout.stdout, lambda data: shop.outbox.put(step, "stdout", data))
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
-            outcome = _run(container, out, err)
-        outcome = explained(bound, outcome)
+            outcome = explained(bound, _tell_private(shop, bound, _run(container, out, err)))
     except OSError as error:
         return write_result(layout, infrastructure(base, str(os_fault(error, layout.root, "cannot start the step"))))
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
+
+
+def _tell_private(shop: Workshop, bound: Bound, outcome: Outcome) -> Outcome:
+    """Write into `inputs.json` how each input was made private: known when the script has ended. Where that cannot be
+    written it says nothing (null) of it, and neither the script nor its outputs are the worse for it: a warning."""
+    if not outcome.private:
+        return outcome
+    path = bound.layout.inputs_manifest
+    try:
+        write_json(path, bound.inputs_document(shop.sources, dict(outcome.private)))
+    except OSError as error:
+        fault = os_fault(error, path, "cannot write how the inputs were made private")
+        return replace(outcome, warnings=(*outcome.warnings, str(fault)))
+    return outcome
 
 
 def _run(container: Container, out: Log, err: Log) -> Outcome:

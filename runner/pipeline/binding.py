@@ -79,10 +79,11 @@ class Bound:
     undealt: tuple[Share, ...] = ()
     """Inputs to be dealt to the instances when their producers have published."""
 
-    def inputs_document(self, sources: Sources) -> dict[str, object]:
-        """`inputs.json`. Only when every producer has published."""
+    def inputs_document(self, sources: Sources, private: Mapping[str, str] | None = None) -> dict[str, object]:
+        """`inputs.json`. Only when every producer has published. `private`: how each input was made so, once known."""
         hosts = {item.name: item.host for item in self.launch.inputs}
-        return {"schema_version": SCHEMA, "inputs": [_input(item, hosts, sources) for item in self.launch.job.inputs]}
+        inputs = [_input(item, hosts, sources, private or {}) for item in self.launch.job.inputs]
+        return {"schema_version": SCHEMA, "inputs": inputs}
 
 
 def bind(planned: PlannedStep, image: Image, sources: Sources, collect: Collect) -> Bound:
@@ -101,7 +102,8 @@ def bind(planned: PlannedStep, image: Image, sources: Sources, collect: Collect)
 def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout, collect: Collect) -> Bound:
     warnings: list[str] = []
     inputs = tuple(
-        BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings)) for item in job.inputs
+        BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings), item.private)
+        for item in job.inputs
     )
     watched = _look_at_host_data(job, inputs)
     fault: RequirementsError | None = None
@@ -289,7 +291,8 @@ def _script(job: ContainerJob) -> Path | None:
     return None
 
 
-def _input(item: InputMount, hosts: Mapping[str, Path], sources: Sources) -> dict[str, Any]:
+def _input(item: InputMount, hosts: Mapping[str, Path], sources: Sources, private: Mapping[str, str]) -> dict[str, Any]:
     origin = sources.origin(item.source) if isinstance(item.source, StepData) else {}
     host = named(str(hosts[item.name]))
-    return {"name": item.name, "target": item.target, "source": plain(item.source), "host": host, **origin}
+    how = {"private": private.get(item.name)}
+    return {"name": item.name, "target": item.target, "source": plain(item.source), "host": host, **origin, **how}

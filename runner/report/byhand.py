@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from runner.engine.base import BoundOutput, Image, Launch, StartMode
+from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
 from runner.report.byhand_code import copy_code, packages
 from runner.report.history import when
 from runner.report.text import one_line
@@ -72,14 +72,20 @@ class _Hand:
         from runner.engine.recipes import docker_reference
 
         root = self.work / job.step
-        inputs = [BoundOutput(mount.name, mount.target, root / "inputs" / mount.name) for mount in job.inputs]
+        inputs = [
+            BoundInput(mount.name, mount.target, root / "inputs" / mount.name, mount.private) for mount in job.inputs
+        ]
         outputs = [BoundOutput(mount.name, mount.target, root / "outputs" / mount.name) for mount in job.outputs]
         config = list(_config(job, root, {mount.target for mount in outputs}))
         kept = [BoundOutput("checkpoints", CHECKPOINTS, root / "checkpoints")] if job.checkpoints is not None else []
+        others = (*outputs, *config, *kept)
         lines = [f"# {number}. {one_line(job.step)}", *_instances(job)]
-        lines.append(_words("mkdir", "-p", *(str(place.host) for place in (*inputs, *outputs, *config, *kept))))
+        hosts = [*(place.host for place in inputs), *(place.host for place in others)]
+        lines.append(_words("mkdir", "-p", *map(str, hosts)))
         for mount, place in zip(job.inputs, inputs, strict=True):
             lines += [*self._origin(mount), self._copy(mount, place.host)]
+            if place.private == "read-only":
+                lines += _points(place, [mount.target for mount in job.inputs], others)
         if job.checkpoints is not None:  # a copy too: what is kept belongs to the real runs
             copy = _words("cp", "-a", f"{job.checkpoints}/.", f"{kept[0].host}/")
             lines.append(f"[ ! -d {shlex.quote(job.checkpoints)} ] || {copy}")
@@ -87,7 +93,9 @@ class _Hand:
         if needed is not None:
             job, inputs, lines = installing(job), [*inputs, needed.mount], [*lines, *needed.lines]
         lines += _config_files(job, [*config, *outputs])
-        lines.append(_docker(job, self.work, (*inputs, *outputs, *config, *kept)))
+        shut = [place for place in inputs if place.private == "read-only"]
+        open_ = [BoundOutput(place.name, place.target, place.host) for place in inputs if place not in shut]
+        lines.append(_docker(job, self.work, tuple(shut), (*open_, *others)))
         return lines + list(_publish(job, root))
 
     def _origin(self, mount: InputMount) -> Iterable[str]:
@@ -121,6 +129,14 @@ def _instances(job: ContainerJob) -> Iterable[str]:
         yield "# others do not run, and their names do not resolve."
 
 
+def _points(shut: BoundInput, inputs: list[str], others: Iterable[BoundOutput]) -> list[str]:
+    """Docker can make no directory to mount another thing on in one that is read-only."""
+    from runner.engine.creation import points
+
+    targets = [*inputs, *(place.target for place in others)]
+    return [_words("mkdir", "-p", str(shut.host / point)) for point in points(shut.target, targets)]
+
+
 def _config(job: ContainerJob, root: Path, taken: set[str]) -> Iterable[BoundOutput]:
     """A directory for each parent of the platform's files and of the script's message that is no output itself."""
     files = [item.target for item in job.config] + ([job.exit_message] if job.exit_message is not None else [])
@@ -139,8 +155,8 @@ def _config_files(job: ContainerJob, places: list[BoundOutput]) -> list[str]:
     return lines
 
 
-def _docker(job: ContainerJob, work: Path, mounts: tuple[BoundOutput, ...]) -> str:
-    """Every mount is writable: the inputs are copies."""
+def _docker(job: ContainerJob, work: Path, shut: tuple[BoundInput, ...], mounts: tuple[BoundOutput, ...]) -> str:
+    """Every mount but those of `shut` is writable: the inputs are copies."""
     from runner.engine.dockercli import arguments
     from runner.engine.recipes import docker_reference
     from runner.engine.render import docker_argv
@@ -150,7 +166,7 @@ def _docker(job: ContainerJob, work: Path, mounts: tuple[BoundOutput, ...]) -> s
         python=None, python_version=None, mode=StartMode.COLD,
     )  # fmt: skip
     launch = Launch(
-        job=job, image=image, run_id=FOLDER, run_root=work, inputs=(), outputs=mounts, config=(),
+        job=job, image=image, run_id=FOLDER, run_root=work, inputs=shut, outputs=mounts, config=(),
         scratch=work / job.step / "scratch",
     )  # fmt: skip
     words = docker_argv(launch, by_reference=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.data.unpack import holds
-from runner.engine.base import BoundOutput
+from runner.engine.base import BoundInput
 from runner.engine.dockercli import csv_field
 from runner.sagemaker.code import BUNDLE, COLLECTED, REQUIREMENTS
 from runner.sagemaker.job import CodeBundle, CodeFile, CodeText, CodeTree, ContainerJob
@@ -45,7 +45,7 @@ def asking(job: ContainerJob) -> CodeTree | CodeBundle | None:
 class Packages:
     """What a step's `requirements.txt` needs before the step's container, which may have no network."""
 
-    mount: BoundOutput
+    mount: BoundInput
     lines: list[str]
 
 
@@ -54,7 +54,7 @@ def packages(job: ContainerJob, root: Path, image: str) -> Packages | None:
     source = asking(job)
     if source is None:
         return None
-    mount = BoundOutput("requirements", COLLECTED, root / "requirements")
+    mount = BoundInput("requirements", COLLECTED, root / "requirements")
     unpacked = root / "requirements-code"  # a copy, since a local project is built where it lies
     lines = [shlex.join(["mkdir", "-p", str(mount.host), str(unpacked)]), copy_code(CodeTree(source.path), unpacked)]
     script = (

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from runner.pipeline.select import Choice
 
 _TOOLKIT = ("SM_", "SAGEMAKER_", "TRAINING_JOB_", "CURRENT_HOST")
+_PRIVATE = {"overlay": "private by overlay", "copy": "private by copy", "read-only": "read-only"}
+"""How an input is to be kept from the script's writes; what came of it is known when the step has run."""
 Row = tuple[str, str]
 """Label and value; an empty label goes on with the one before."""
 
@@ -72,7 +74,8 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     mounts = [*(m.target for m in job.inputs), *(m.target for m in job.outputs), *kept]
     targets = max(map(len, mounts), default=0)
     for mount in job.inputs:
-        yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}{_dealt(mount, job)}"
+        origin = f"{_source(mount, reused)}{_dealt(mount, job)}, {_PRIVATE[mount.private]}"
+        yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {origin}"
     yield from _packages(job)
     for output in job.outputs:
         yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"

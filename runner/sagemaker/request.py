@@ -103,7 +103,13 @@ class Request:
         """The step's inputs in file order, then its code. Raises SpecError when an input takes the code's name."""
         taken = {CODE: "the input that holds the script", STARTER: "the input that holds runproc.sh"}
         mounts = [
-            InputMount(name, input_path(self.spec, name), self._source(wanted), sharded=_is_sharded(wanted))
+            InputMount(
+                name,
+                input_path(self.spec, name),
+                self._source(wanted),
+                private=wanted.private.value,
+                sharded=_is_sharded(wanted),
+            )
             for name, wanted in self.spec.inputs.items()
         ]
         code = self._code()

@@ -32,6 +32,7 @@ class Workbench:
         env: tuple[tuple[str, str], ...] = (),
         limits: Limits | None = None,
         inputs: dict[str, Path] | None = None,
+        private: str = "overlay",
         preimport: tuple[str, ...] = (),
         user: str | None = None,
         network: str = "none",
@@ -56,7 +57,9 @@ class Workbench:
         image = dataclasses.replace(self.image, mode=mode or self.image.mode)
         if user is not None:
             image = dataclasses.replace(image, user=user)
-        bound = [BoundInput(name, f"/opt/ml/processing/input/{name}", path) for name, path in (inputs or {}).items()]
+        bound = [
+            BoundInput(name, f"/opt/ml/processing/input/{name}", path, private) for name, path in (inputs or {}).items()
+        ]
         return Launch(
             job=job,
             image=image,

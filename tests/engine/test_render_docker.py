@@ -120,6 +120,26 @@ def test_inputs_are_private_and_outputs_are_fresh(bench: Workbench, data: Path) 
     assert [path.name for path in launch.outputs[0].host.iterdir()] == ["old"]
 
 
+def test_what_was_read_only_is_so_by_hand(bench: Workbench, data: Path) -> None:
+    """Also with another mount inside, whose directory the input lacks."""
+    script = """
+import errno, os
+open("/opt/ml/processing/input/data/in/side/f", "w").write("made")
+try:
+    open("/opt/ml/processing/input/data/given", "a")
+except OSError as error:
+    print(error.errno == errno.EROFS, sorted(os.listdir("/opt/ml/processing/input/data")))
+"""
+    launch = bench.launch(script, inputs={"data": data}, private="read-only")
+    inside = replace(launch.outputs[0], target="/opt/ml/processing/input/data/in/side")
+    launch = replace(launch, outputs=(inside,))
+    made = written(reproduce_script(launch), launch)
+    done = bash(made)
+    assert (done.returncode, done.stdout) == (0, b"True ['given', 'in']\n"), done.stderr
+    assert (result(made) / "outputs/0-out/f").read_text() == "made"
+    assert [path.name for path in data.iterdir()] == ["given"]
+
+
 def test_docker_argv_does_not_let_an_input_change(bench: Workbench, data: Path) -> None:
     done = subprocess.run(docker_argv(bench.launch(WRITES, inputs={"data": data})), capture_output=True, timeout=120)
     assert done.returncode == 1

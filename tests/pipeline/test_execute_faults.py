@@ -19,7 +19,7 @@ from runner.data import publish as publishing
 from runner.engine.base import StartMode
 from runner.engine.fake import Canned, FakeEngine, FakeStep
 from runner.errors import EngineLost, EnvironmentFault, InternalError, WorkspaceError
-from runner.pipeline import drive, outbox, rundir, settle
+from runner.pipeline import attempt, drive, outbox, rundir, settle
 from runner.pipeline.events import Event, Notice, RunFinished, StepFinished, StepOutput
 from runner.pipeline.store import find_run
 
@@ -514,3 +514,17 @@ def test_a_runs_directory_that_this_user_may_not_write() -> None:
                 os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         assert list(runs.iterdir()) == []
+
+
+def test_what_the_inputs_became_is_no_matter_of_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def write(path: Path, _document: object) -> None:
+        raise full(path)
+
+    monkeypatch.setattr(attempt, "write_json", write)
+    harness = Harness(tmp_path, FakeEngine())
+    (tmp_path / "data").mkdir()
+    (result,) = harness.execute(a=step(inputs={"DATA": {"source": str(tmp_path / "data")}})).results
+    assert result.verdict == "passed"
+    assert any("how the inputs were made private" in text for text in result.warnings)
+    document = json.loads((harness.root / "steps/a/inputs.json").read_text())
+    assert [item["private"] for item in document["inputs"]] == [None]

@@ -64,6 +64,7 @@ def test_every_file_of_a_step_can_be_read_without_the_tool(tmp_path: Path) -> No
     inputs = json.loads((harness.root / "steps/use/inputs.json").read_text())["inputs"][0]
     assert inputs["digest"] == outputs["digest"]
     assert inputs["source"] == {"kind": "step", "step": "load", "output": "out"}
+    assert inputs["private"] == "copy"  # what the fake engine makes
     result = json.loads((load / "result.json").read_text())
     assert result["outputs"]["out"] == {
         "path": "steps/load/outputs/out", "files": 1, "bytes": 5, "digest": outputs["digest"]

@@ -154,6 +154,23 @@ def test_requirements_and_archives_by_hand(project: Path, python_image: str) -> 
     assert "packages  of requirements.txt, installed before the script starts" in plan_text(plan_of(project), Reuse())
 
 
+@pytest.mark.docker
+def test_a_read_only_input_is_so_by_hand(project: Path, python_image: str) -> None:
+    """The script lies inside it, in a directory that it lacks."""
+    (project / "make.py").write_text(
+        OWNER
+        + "try:\n    open('/opt/ml/processing/input/b', 'w')\nexcept OSError as error:\n    print(error.strerror)\n"
+        "hand_back('/opt/ml/processing/output')\n"
+    )
+    (project / "pipeline.yaml").write_text(
+        "name: by hand\nimage: python\nsteps:\n  make:\n    script: make.py\n"
+        "    inputs: {TREE: {source: data, path: /opt/ml/processing/input, private: read-only}}\n"
+    )
+    told = run(shell(plan_of(project)))
+    assert (told.returncode, told.stdout) == (0, "Read-only file system\n"), told.stderr
+    assert sorted(path.name for path in (project / "data").iterdir()) == ["a file.txt", "b"]
+
+
 @pytest.fixture
 def false_docker(tmp_path: Path) -> str:
     """A PATH whose `docker` fails."""

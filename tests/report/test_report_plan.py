@@ -54,8 +54,8 @@ def plan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Plan:
         working_dir="/opt/ml/code",
         env=(("MINE", "1"), ("SM_MODEL_DIR", "/opt/ml/model"), ("TRAINING_JOB_NAME", "x")),
         inputs=(
-            InputMount("train", "/opt/ml/input/data/train", StepData("load", "data")),
-            InputMount("extra", "/opt/ml/input/data/extra", StepData("old", "data")),
+            InputMount("train", "/opt/ml/input/data/train", StepData("load", "data"), private="read-only"),
+            InputMount("extra", "/opt/ml/input/data/extra", StepData("old", "data"), private="copy"),
         ),
         outputs=(OutputMount("model", "/opt/ml/model", archive="model.tar.gz"),),
         checkpoints=str(tmp_path / "state"),
@@ -87,8 +87,8 @@ def test_text(plan: Plan, reuse: Reuse) -> None:
         "   command   python3 /opt/ml/processing/input/code/load.py --name $'a b\\n\\x1b[2J'\n"
         "   env       PASSWORD='pa$sword'\n"
         "             SM_OWN=kept\n"
-        "   input     /opt/ml/processing/input/DATA   ← data\n"
-        "             /opt/ml/processing/input/code   ← /elsewhere/load.py\n"
+        "   input     /opt/ml/processing/input/DATA   ← data, private by overlay\n"
+        "             /opt/ml/processing/input/code   ← /elsewhere/load.py, private by overlay\n"
         "   output    /opt/ml/processing/output/data  → data, may be empty\n"
         "   config    /opt/ml/config/processingjobconfig.json\n"
         "   limits    2 CPUs, 512 MiB memory, time-out 1:30, then 2:00 to stop\n"
@@ -101,8 +101,8 @@ def test_text(plan: Plan, reuse: Reuse) -> None:
         "   cwd       /opt/ml/code\n"
         "   env       MINE=1\n"
         "             and 2 that SageMaker sets (SM_*, TRAINING_JOB_* ...); --json has them\n"
-        "   input     /opt/ml/input/data/train  ← load.data\n"
-        "             /opt/ml/input/data/extra  ← old.data (of an earlier run)\n"
+        "   input     /opt/ml/input/data/train  ← load.data, read-only\n"
+        "             /opt/ml/input/data/extra  ← old.data (of an earlier run), private by copy\n"
         "   output    /opt/ml/model             → model, as model.tar.gz\n"
         "   kept      /opt/ml/checkpoints       ↔ state\n"
         "   limits    none\n"
@@ -144,7 +144,7 @@ def test_instances_are_told(tmp_path: Path) -> None:
     pipeline = load(tmp_path / "p.yaml")
     shown = report.text(make_plan(pipeline, select(pipeline.spec)), Reuse())
     assert "   instances 3, algo-1 to algo-3; all must exit 0\n" in shown
-    assert "data, dealt to the instances file by file\n" in shown
+    assert "data, dealt to the instances file by file, a private overlay\n" in shown
     assert "   limits    1 CPU (each)\n" in shown
     assert "   network   none; the instances reach each other\n" in shown
 
@@ -159,3 +159,4 @@ def test_json(plan: Plan, reuse: Reuse, tmp_path: Path) -> None:
     assert document["schema_version"] == 1
     assert document["pipeline"] == "demo"
     assert [step["job"]["step"] for step in document["steps"]] == ["load", "fit"]
+    assert [item["private"] for item in document["steps"][1]["job"]["inputs"]] == ["read-only", "copy"]

@@ -50,6 +50,12 @@ def test_script_arrives_alone_as_the_last_input(job_of: JobOf) -> None:
     assert job.working_dir is None
 
 
+@pytest.mark.parametrize("wish", ["overlay", "copy", "read-only"])
+def test_how_an_input_is_made_private_is_part_of_the_job(job_of: JobOf, wish: str) -> None:
+    job = job_of({"script": "load.py", "inputs": {"DATA": {"source": "data", "private": wish}}})
+    assert [mount.private for mount in job.inputs] == [wish, "overlay"]
+
+
 def test_source_dir_beside_an_entrypoint_is_the_working_directory(job_of: JobOf) -> None:
     job = job_of({"script": "steps/load.py", "source_dir": "../src", "entrypoint": ["python3", "steps/load.py"]})
     assert job.inputs == (InputMount("code", CODE, CodeTree("/src")),)
