@@ -50,6 +50,8 @@ def job(request: Request) -> ContainerJob:
         limits=request.limits(),
         network=spec.network.value,
         hostname=identity.HOST,
+        instance_type=spec.instance_type,
+        credentials=spec.credentials.value,
     )
 
 
@@ -79,7 +81,7 @@ def _job_config(
         "ProcessingResources": {
             "ClusterConfig": {
                 "InstanceCount": 1,
-                "InstanceType": identity.INSTANCE_TYPE,
+                "InstanceType": request.instance_type,
                 "VolumeSizeInGB": 30,
                 "VolumeKmsKeyId": None,
             }

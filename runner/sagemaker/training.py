@@ -37,12 +37,14 @@ def job(request: Request) -> ContainerJob:
         config=(
             _file("hyperparameters.json", mode.hyperparameters if mode else spec.hyperparameters),
             _file("inputdataconfig.json", _input_data_config(request)),
-            _file("resourceconfig.json", _resource_config()),
+            _file("resourceconfig.json", _resource_config(request)),
         ),
         exit_message=paths.FAILURE,
         limits=request.limits(),
         network=spec.network.value,
         hostname=identity.HOST,
+        instance_type=spec.instance_type,
+        credentials=spec.credentials.value,
     )
 
 
@@ -60,15 +62,15 @@ def _script_mode(request: Request) -> ScriptMode | None:
     program = request.program
     if program is None or request.spec.entrypoint:
         return None
-    cpus = request.spec.resources.cpus
+    cpus = request.limits().cpus
     return ScriptMode(
         hyperparameters=_hyperparameters(request, program),
         inputs=_input_data_config(request),
-        resources=_resource_config(),
+        resources=_resource_config(request),
         program=program,
         job_name=request.job_name,
         # The toolkit counts the machine's. The same spec must give the same job on every machine, so: the whole CPUs
-        # that the step declares, and 1 when it declares none or less.
+        # that the step declares, by `resources` or by its instance type, and 1 when it declares none or less.
         cpus=max(1, int(cpus or 1)),
         framework_module=request.env.get("SAGEMAKER_TRAINING_MODULE"),
     )
@@ -112,11 +114,11 @@ def _input_data_config(request: Request) -> dict[str, dict[str, str]]:
     return {name: dict(channel) for name in request.spec.inputs}
 
 
-def _resource_config() -> dict[str, object]:
-    group = {"instance_group_name": _GROUP, "instance_type": identity.INSTANCE_TYPE, "hosts": [identity.HOST]}
+def _resource_config(request: Request) -> dict[str, object]:
+    group = {"instance_group_name": _GROUP, "instance_type": request.instance_type, "hosts": [identity.HOST]}
     return {
         "current_host": identity.HOST,
-        "current_instance_type": identity.INSTANCE_TYPE,
+        "current_instance_type": request.instance_type,
         "current_group_name": _GROUP,
         "hosts": [identity.HOST],
         "instance_groups": [group],

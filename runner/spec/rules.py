@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from runner.errors import Problem
+from runner.spec import instances
 from runner.spec.document import Place
 from runner.spec.draft import Draft
-from runner.spec.fields import StepType
+from runner.spec.fields import Credentials, StepType
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
-from runner.spec.names import did_you_mean
+from runner.spec.names import did_you_mean, listed
 
 Fault = tuple[Place, str]
 """A place below the step, and what is wrong there."""
@@ -22,7 +23,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     """What SageMaker, or this runner, would refuse about each step by itself."""
     for name, step in draft.whole():
         of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
-        for place, message in (*_program(draft, step), *of_type, *_environment(draft, step)):
+        for place, message in (*_program(draft, step), *of_type, *_environment(draft, step), *_platform(draft, step)):
             yield draft.problem(name, place, message, key=True)
 
 
@@ -82,6 +83,26 @@ def _environment(draft: Draft, step: StepSpec) -> Iterator[Fault]:
     inherited = {key: value for key, value in draft.spec.env.items() if key not in step.env}
     for _, message in _short(inherited, (), longest, longest):
         yield ("env",), f"from the pipeline's env: {message}"
+
+
+_OF_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_OF_ENDPOINT = (
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+)
+
+
+def _platform(draft: Draft, step: StepSpec) -> Iterator[Fault]:
+    """The instance, and credentials that two keys would give."""
+    if step.instance_type is not None:
+        message = instances.fault(step.instance_type, step.type.value)
+        if message:
+            yield ("instance_type",), message
+    if step.credentials is not Credentials.NONE:
+        taken = [name for name in (*_OF_CREDENTIALS, *_OF_ENDPOINT) if name in draft.spec.env | step.env]
+        if taken:
+            yield ("credentials",), f"env has {listed(taken)} of its own, which would win: leave out one of the two"
 
 
 def _at_most(limit: int, values: Iterable[object], place: Place, what: str) -> Iterator[Fault]:
