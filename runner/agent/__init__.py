@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-_PARTS = ("kernel", "data", "script", "agent")
+_PARTS = ("kernel", "data", "script", "credentials", "agent")
 """In the order of their needs: each uses names of those before it."""
 _BETWEEN_PARTS = re.compile(r"^from runner\.agent\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 

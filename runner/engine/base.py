@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from runner.engine.credentials import Credentials
 from runner.sagemaker.job import ContainerJob
 
 
@@ -118,6 +119,8 @@ class Launch:
     """A directory of the engine's own for private copies and control files; removed by `Container.remove`."""
     preimport: tuple[str, ...] = ()
     """Top-level modules that a staged start may import before the inputs exist."""
+    credentials: Credentials | None = field(default=None, repr=False)
+    """This machine's, for a job that asks for them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -163,7 +163,12 @@ def _report(launch: Launch, places: list[_Place]) -> list[str]:
 
 def _differences(launch: Launch) -> list[str]:
     timeout = launch.job.limits.timeout
-    return [f"# Not repeated here: the time-out of {timeout:g} s."] if timeout is not None else []
+    lines = [f"# Not repeated here: the time-out of {timeout:g} s."] if timeout is not None else []
+    if launch.job.credentials != "none":
+        lines.append(
+            "# Not repeated here: the step's AWS credentials; give your own with --env in the line `docker run`."
+        )
+    return lines
 
 
 def _command_text(launch: Launch) -> str:

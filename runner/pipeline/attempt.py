@@ -13,10 +13,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from runner.data.files import json_bytes, os_fault, remove_tree
-from runner.engine.base import Container, Engine, Image, Outcome, StopReason, Verdict
+from runner.engine.base import Container, Engine, Image, Outcome, Sink, StopReason, Verdict
+from runner.engine.credentials import host_credentials
 from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault
 from runner.pipeline.binding import Bound, Sources, bind
 from runner.pipeline.events import Event, Notice, StepResult, StepStarted, StepState
+from runner.pipeline.masking import masking
 from runner.pipeline.outbox import Log, Outbox
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.rundir import now
@@ -57,6 +59,8 @@ class Workshop:
     def prepare(self, planned: PlannedStep) -> Prepared:
         """Lay out the files and make the container. Raises EnvironmentFault; then there is no container."""
         bound = bind(planned, self.images[planned.job.image], self.sources)
+        if planned.job.credentials != "none":  # asked for each time: they may have been renewed since
+            bound = replace(bound, launch=replace(bound.launch, credentials=host_credentials()))
         return Prepared(bound, self.engine.prepare(bound.launch))
 
     def discard(self, prepared: Prepared) -> None:
@@ -132,13 +136,14 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
         out = Log(layout.stdout, lambda data: shop.outbox.put(step, "stdout", data))
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
-            outcome = _run(container, out, err)
+            with masking(bound.launch.credentials, out, err) as (stdout, stderr):
+                outcome = _run(container, stdout, stderr)
     except OSError as error:
         return write_result(layout, infrastructure(base, str(os_fault(error, layout.root, "cannot start the step"))))
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
 
 
-def _run(container: Container, out: Log, err: Log) -> Outcome:
+def _run(container: Container, out: Sink, err: Sink) -> Outcome:
     """The engine promises an outcome; a fault that it raises instead is one, too."""
     try:
         return container.run(out, err)

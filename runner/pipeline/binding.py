@@ -70,13 +70,13 @@ def bind(planned: PlannedStep, image: Image, sources: Sources) -> Bound:
     layout = sources.run.layout.step(planned.name)
     try:
         layout.root.mkdir()
-        return _bind(planned.job, image, sources, layout)
+        return _bind(planned, image, sources, layout)
     except OSError as error:
         raise os_fault(error, layout.root, "cannot lay out the step's files") from error
 
 
-def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout) -> Bound:
-    warnings: list[str] = []
+def _bind(planned: PlannedStep, image: Image, sources: Sources, layout: StepLayout) -> Bound:
+    job, warnings = planned.job, list(planned.warnings)
     code = next((item.name for item in job.inputs if isinstance(item.source, CodeFile | CodeTree)), None)
     inputs = tuple(
         BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings, is_code=item.name == code))
@@ -98,11 +98,21 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout)
         scratch=layout.scratch,
         preimport=_preimport(job) if image.mode is StartMode.STAGED else (),
     )
-    layout.job.write_bytes(json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id}))
+    layout.job.write_bytes(
+        json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id, **_asked(planned)})
+    )
     _write_scripts(launch, layout)
     watched = _look_at_host_data(job, inputs)
     warnings += [text for seen in watched if (text := seen.warning()) is not None]
     return Bound(launch, layout, _host_path(job.exit_message, (*outputs, *config)), tuple(warnings), watched)
+
+
+def _asked(planned: PlannedStep) -> dict[str, Any]:
+    """What the pipeline asks for where this machine runs something else: the fields of the job that differ."""
+    if planned.asked is None:
+        return {}
+    asked, job = plain(planned.asked), plain(planned.job)
+    return {"asked": {key: value for key, value in asked.items() if value != job[key]}}
 
 
 def _look_at_host_data(job: ContainerJob, inputs: tuple[BoundInput, ...]) -> tuple[Look, ...]:

@@ -12,7 +12,7 @@ from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.schedule import Task
 from runner.pipeline.select import Selection
 from runner.sagemaker import translate
-from runner.sagemaker.job import ContainerJob
+from runner.sagemaker.job import ContainerJob, Limits
 from runner.spec import Edge, edges, order
 
 if TYPE_CHECKING:
@@ -27,6 +27,10 @@ class PlannedStep:
     job: ContainerJob
     needs: tuple[str, ...]
     priority: float
+    asked: ContainerJob | None = None
+    """The job as the pipeline asks for it, where `job` is what this machine can run instead."""
+    warnings: tuple[str, ...] = ()
+    """How the two differ, in words, and what else a person should know before it runs."""
 
     @property
     def name(self) -> str:
@@ -34,8 +38,8 @@ class PlannedStep:
 
     @property
     def task(self) -> Task:
-        limits = self.job.limits
-        return Task(self.name, self.needs, self.priority, limits.cpus or 0.0, limits.memory or 0)
+        cpus, memory = reserved(self.job.limits)
+        return Task(self.name, self.needs, self.priority, cpus, memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +91,22 @@ class Plan:
         """Refuse steps that the machine can never run: EnvironmentFault that names all of them. Memory in bytes."""
         faults = []
         for step in self.steps:
-            limits = step.job.limits
-            if (limits.cpus or 0) > cpus:
-                faults.append(_too_much(step.name, f"{limits.cpus:g} CPUs", f"{cpus:g}"))
-            if (limits.memory or 0) > memory:
-                wanted = f"{_mebibytes(limits.memory or 0)} of memory"
+            wanted_cpus, wanted_memory = reserved(step.job.limits)
+            if wanted_cpus > cpus:
+                faults.append(_too_much(step.name, f"{wanted_cpus:g} CPUs", f"{cpus:g}"))
+            if wanted_memory > memory:
+                wanted = f"{_mebibytes(wanted_memory)} of memory"
                 faults.append(_too_much(step.name, wanted, _mebibytes(memory)))
         if faults:
             steps = "that step" if len(faults) == 1 else "these steps"
             raise EnvironmentFault("\n".join(faults), remedy=f"lower `resources` of {steps}, or give the engine more")
+
+
+def reserved(limits: Limits) -> tuple[float, int]:
+    """CPUs and bytes that a step declares to need. The size of an instance is no such need: it is a ceiling, and steps
+    that name one would else run one after the other on a machine that is smaller."""
+    cpus = 0.0 if "cpus" in limits.of_instance else limits.cpus or 0.0
+    return cpus, 0 if "memory" in limits.of_instance else limits.memory or 0
 
 
 def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, float] | None = None) -> Plan:

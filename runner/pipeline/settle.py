@@ -24,6 +24,7 @@ from runner.errors import EnvironmentFault
 from runner.pipeline.binding import Bound
 from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import StepLayout
+from runner.pipeline.masking import masked
 from runner.pipeline.outbox import Log
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import moment, stamp
@@ -149,6 +150,7 @@ def _read_message(bound: Bound) -> ExitMessage | None:
     raw = _read_regular(bound.message) if bound.message is not None else None
     if raw is None:
         return None
+    raw = masked(bound.launch.credentials, raw)
     return failure_reason(raw) if bound.launch.job.step_type == "training" else exit_message(raw)
 
 

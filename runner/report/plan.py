@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.engine.standins import stand_in
 from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
 from runner.sagemaker.job import ContainerJob, InputMount, Limits, OutputMount, StepData
+from runner.spec import instances
+from runner.spec.instances import InstanceType
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan, PlannedStep
@@ -62,6 +65,8 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     job = step.job
     reused = set(plan.selection.reuse)
     yield "image", job.image
+    if (stand := stand_in(job.image)) is not None:
+        yield "image", f"where that is not present, {stand.image} stands for it: {stand.differs()}"
     yield "command", command(job)
     if job.working_dir:
         yield "cwd", job.working_dir
@@ -73,8 +78,12 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
         yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
     for file in job.config:
         yield "config", file.target
+    if job.instance_type is not None:
+        yield "instance", _instance(instances.table()[job.instance_type])
     yield "limits", limits(job.limits)
     yield "network", "none" if job.network == "none" else f"{job.network} (open)"
+    if job.credentials != "none":
+        yield "aws", f"this machine's credentials, by {job.credentials}"
     yield "starts", f"when {listed(step.needs)} passed" if step.needs else "at once"
 
 
@@ -95,6 +104,17 @@ def command(job: ContainerJob) -> str:
     elif job.entrypoint is None:
         words.append("<the image's CMD>")
     return " ".join(words)
+
+
+def _instance(found: InstanceType) -> str:
+    """`ml.g5.xlarge: 4 CPUs, 16 GiB memory, 1 GPU (NVIDIA A10G); no more of them than the machine has`."""
+    parts = [
+        count(found.cpus, "CPU"),
+        f"{size(found.memory)} memory",
+        f"{count(found.gpus, 'GPU')} ({found.accelerator}; none here)" if found.gpus else "",
+        f"{count(found.neurons, 'Neuron device')} ({found.accelerator}; none here)" if found.neurons else "",
+    ]
+    return f"{found.name}: {', '.join(filter(None, parts))}; limits that follow from it are capped to the machine"
 
 
 def _source(mount: InputMount, reused: set[str]) -> str:
@@ -123,5 +143,10 @@ def limits(limits: Limits) -> str:
 
 
 def document(plan: Plan, reuse: Reuse) -> dict[str, Any]:
-    """The JSON form: as `plan.json` in a run directory."""
-    return {**plan.to_json(), "reused": reuse.to_json()}
+    """The JSON form: as `plan.json` in a run directory, and what would stand for images of SageMaker's."""
+    stands = {step.job.image: stand for step in plan.steps if (stand := stand_in(step.job.image)) is not None}
+    return {
+        **plan.to_json(),
+        "reused": reuse.to_json(),
+        "stand_ins": {uri: {"image": stand.image, "differs": stand.differs()} for uri, stand in stands.items()},
+    }
