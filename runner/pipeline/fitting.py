@@ -8,18 +8,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runner.engine.base import Engine, EngineInfo, Image, StartMode
-from runner.engine.credentials import Credentials, host_credentials
+from runner.engine.credentials import host_credentials
 from runner.engine.standins import StandIn, stand_in
 from runner.errors import EnvironmentFault, ImageUnavailable
 from runner.pipeline.plan import Plan, PlannedStep
 from runner.sagemaker.job import ContainerJob
 from runner.spec import instances
-
-Provider = Callable[[], Credentials]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +37,7 @@ class Fitted:
             yield (names[0], warning) if one else (None, f"{warning} (steps {', '.join(names)})")
 
 
-def fit(plan: Plan, engine: Engine, info: EngineInfo, provider: Provider = host_credentials) -> Fitted:
+def fit(plan: Plan, engine: Engine, info: EngineInfo) -> Fitted:
     """Decide all of it before anything starts. Raises ImageUnavailable and EnvironmentFault."""
     found: dict[str, tuple[Image, StandIn | None]] = {}
     for step in plan.steps:
@@ -47,7 +45,7 @@ def fit(plan: Plan, engine: Engine, info: EngineInfo, provider: Provider = host_
             found[step.job.image] = present_image(engine, step.job.image)
     steps = tuple(_fitted(step, *found[step.job.image], info) for step in plan.steps)
     images = {step.job.image: found[planned.job.image][0] for step, planned in zip(steps, plan.steps, strict=True)}
-    _check_credentials(steps, images, provider)
+    _check_credentials(steps, images)
     return Fitted(dataclasses.replace(plan, steps=steps), images)
 
 
@@ -127,7 +125,7 @@ def _about_credentials(job: ContainerJob, image: Image) -> Iterator[str]:
         yield f"image '{job.image}' has no Python for the agent: `docker inspect` shows the credentials while it runs"
 
 
-def _check_credentials(steps: Iterable[PlannedStep], images: dict[str, Image], provider: Provider) -> None:
+def _check_credentials(steps: Iterable[PlannedStep], images: dict[str, Image]) -> None:
     """Refuse before anything starts what cannot be given. Raises EnvironmentFault."""
     asking = [step.job for step in steps if step.job.credentials != "none"]
     for job in asking:
@@ -139,7 +137,7 @@ def _check_credentials(steps: Iterable[PlannedStep], images: dict[str, Image], p
             )
     if asking:
         try:
-            provider()
+            host_credentials()
         except EnvironmentFault as error:
             what = f"step '{asking[0].step}' asks for AWS credentials: {error.message}"
             raise EnvironmentFault(what, remedy=error.remedy) from error
