@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -90,8 +91,10 @@ def _of_environment(environ: Mapping[str, str]) -> Credentials:
     )
 
 
+@cache
 def _botocore() -> Any:
-    """A session of botocore's; None where it is not installed."""
+    """The one session of botocore's, which renews what expires and asks for a one-time password only once; None where
+    it is not installed."""
     try:
         return import_module("botocore.session").Session()
     except ImportError:
@@ -104,7 +107,7 @@ def _of_botocore(session: Any) -> Credentials | None:
         found = session.get_credentials()
         frozen = None if found is None else found.get_frozen_credentials()
         region = session.get_config_variable("region")
-    except errors.BotoCoreError as error:
+    except (errors.BotoCoreError, errors.ClientError) as error:
         raise EnvironmentFault(f"botocore cannot get AWS credentials: {error}", remedy=_REMEDY) from error
     if frozen is None or not frozen.access_key:
         return None

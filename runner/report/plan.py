@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.engine.standins import stand_in
+from runner.engine.standins import parse, refusal, stand_in
 from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
@@ -67,6 +67,8 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     yield "image", job.image
     if (stand := stand_in(job.image)) is not None:
         yield "image", f"where that is not present, {stand.image} stands for it: {stand.differs()}"
+    elif parse(job.image) is not None:
+        yield "image", f"must be present, or be pulled: {refusal(job.image)[0]}"
     yield "command", command(job)
     if job.working_dir:
         yield "cwd", job.working_dir

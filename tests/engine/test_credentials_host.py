@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
+from runner.engine import credentials
 from runner.engine.credentials import Credentials, host_credentials
 from runner.errors import EnvironmentFault
 
 KEYS = {"AWS_ACCESS_KEY_ID": "AKIA", "AWS_SECRET_ACCESS_KEY": "secret-of-the-environment"}
+
+
+@pytest.fixture(autouse=True)
+def _a_new_session() -> Iterator[None]:
+    credentials._botocore.cache_clear()
+    yield
+    credentials._botocore.cache_clear()
 
 
 @pytest.fixture
@@ -102,8 +110,14 @@ def botocore(monkeypatch: pytest.MonkeyPatch, session: type) -> None:
     class BotoCoreError(Exception):
         pass
 
+    class ClientError(Exception):
+        pass
+
     whole: dict[str, Any] = {"botocore": {}, "botocore.session": {"Session": session}}
-    for name, content in {**whole, "botocore.exceptions": {"BotoCoreError": BotoCoreError}}.items():
+    for name, content in {
+        **whole,
+        "botocore.exceptions": {"BotoCoreError": BotoCoreError, "ClientError": ClientError},
+    }.items():
         module = ModuleType(name)
         module.__dict__.update(content)
         monkeypatch.setitem(sys.modules, name, module)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pipeline.helpers import Harness, plan_of, step, verdicts
 
+from runner.engine import credentials as host
 from runner.engine.base import StartMode
 from runner.engine.fake import FakeEngine
 from runner.errors import EnvironmentFault, ImageUnavailable
@@ -42,6 +43,7 @@ def no_credentials(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setitem(sys.modules, "botocore.session", None)
+    host._botocore.cache_clear()
 
 
 @pytest.fixture
