@@ -209,7 +209,7 @@ class PipelineSpec(Strict):
     name: Title
     """Name of the pipeline for people; the file's name without its ending where it is left out."""
     image: Filled | None = None
-    """Image of every step that names none: of `run-pipeline images list`, a local tag, an ECR URI, a key of `images`."""
+    """Image of steps that name none: of `run-pipeline images list`, a local tag, an ECR URI, or a key of `images`."""
     images: dict[Filled, Filled] = {}
     """Image URI as SageMaker names it -> local image that stands for it, also where the real one is present."""
     env: dict[EnvKey, Verbatim] = {}
