@@ -120,7 +120,7 @@ def _about_credentials(job: ContainerJob, image: Image) -> Iterator[str]:
     if job.credentials == "none":
         return
     if job.network == "none":
-        yield "has AWS credentials and no network, so that they reach nothing: write `network: bridge`"
+        yield "AWS credentials without a network reach nothing: write `network: bridge`"
     if image.mode is StartMode.COLD:
         yield f"image '{job.image}' has no Python for the agent: `docker inspect` shows the credentials while it runs"
 

@@ -88,8 +88,8 @@ def _masked(ran: Ran) -> None:
     assert ran.stream() == b"my key is ***\n"
     assert ran.stream("stderr") == b"***bye ***\n"
     nowhere(ran)
-    assert any("no network" in notice for notice in ran.notices)
-    assert any("no network" in warning for warning in ran.result()["warnings"])
+    assert any("without a network" in notice for notice in ran.notices)
+    assert any("without a network" in warning for warning in ran.result()["warnings"])
 
 
 MASKED = Case(

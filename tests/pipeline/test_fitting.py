@@ -169,7 +169,7 @@ def test_credentials_that_reach_nothing_or_show_are_told(tmp_path: Path, credent
     harness = Harness(tmp_path, FakeEngine(mode=StartMode.COLD))
     harness.execute(a=step(credentials="environment"))
     network, cold = result(harness, "a")["warnings"]
-    assert "no network" in network
+    assert "without a network" in network
     assert "docker inspect" in cold
     with pytest.raises(EnvironmentFault, match="step 'a' asks for `credentials: endpoint`"):
         harness.execute(a=step(credentials="endpoint"))

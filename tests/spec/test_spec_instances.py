@@ -74,3 +74,8 @@ def test_credentials_of_two_keys_are_refused(refuse: Refuse) -> None:
     text = STEP.format(job="processing", key="credentials: environment") + "    env: {AWS_ACCESS_KEY_ID: x}\n"
     (line,) = refuse(text)
     assert line.startswith("pipeline.yaml:6:5: steps.s.credentials: env has 'AWS_ACCESS_KEY_ID' of its own")
+
+
+def test_others_of_the_family_are_named(refuse: Refuse) -> None:
+    (line,) = refuse(STEP.format(job="processing", key="instance_type: ml.c5n.xlarge"))
+    assert "for training, not for processing; of its family it has 'ml.c5.xlarge', 'ml.c5.2xlarge'," in line
