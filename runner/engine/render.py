@@ -53,7 +53,7 @@ def shell_script(launch: Launch, *, directory: Path | None = None, by_reference:
         "shell",
         where,
         by_reference,
-        [f"# Opens a shell in the container of {_about(launch)}, with nothing but docker."],
+        [f"# Opens a shell in the container of {_about(launch)}, with nothing but docker.", *_without(launch)],
         [byhand.TERMINAL, *run, *told, byhand.START_SHELL],
     )
 
@@ -164,11 +164,13 @@ def _report(launch: Launch, places: list[_Place]) -> list[str]:
 def _differences(launch: Launch) -> list[str]:
     timeout = launch.job.limits.timeout
     lines = [f"# Not repeated here: the time-out of {timeout:g} s."] if timeout is not None else []
-    if launch.job.credentials != "none":
-        lines.append(
-            "# Not repeated here: the step's AWS credentials; give your own with --env in the line `docker run`."
-        )
-    return lines
+    return [*lines, *_without(launch)]
+
+
+def _without(launch: Launch) -> list[str]:
+    if launch.job.credentials == "none":
+        return []
+    return ["# Not repeated here: the step's AWS credentials; give some with --env in the line `docker run`."]
 
 
 def _command_text(launch: Launch) -> str:

@@ -104,6 +104,7 @@ def run_step(
         image=planned.job.image,
         image_id=image.id,
         directory=f"steps/{planned.name}",
+        warnings=planned.warnings,
     )
     layout = shop.sources.run.layout.step(planned.name)
     try:

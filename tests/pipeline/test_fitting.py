@@ -149,6 +149,8 @@ def test_credentials_reach_the_step_that_asks_and_no_file_of_the_run(tmp_path: P
     files = [path for path in (harness.root / "steps/a").rglob("*") if path.is_file() and path.name != "message"]
     assert {"stdout", "job.json", "reproduce.sh", "shell.sh", "result.json"} <= {path.name for path in files}
     assert not [path for path in [*files, *harness.root.glob("*.json*")] if SECRET in path.read_text()]
+    for name in ("reproduce.sh", "shell.sh"):
+        assert "# Not repeated here: the step's AWS credentials;" in (harness.root / "steps/a" / name).read_text()
     assert (harness.root / "steps/a/stdout").read_text() == "key ***\n" * 3
     assert result(harness, "a")["exit_message"] == "failed with ***"
     assert SECRET in (harness.root / "steps/b/stdout").read_text(), "only a step with credentials is looked at"
