@@ -97,8 +97,8 @@ def parse(reference: str) -> Asked | None:
 def stand_in(reference: str, recipes: Mapping[str, Recipe] | None = None) -> StandIn | None:
     """The nearest image of the catalogue; None for what is no ECR URI, or when no image has its framework.
 
-    An image is of a framework when its folder has that name, alone or with more behind a dash; of several the one with
-    the nearest version is taken.
+    An image is of a framework when its folder has that name, alone or with a version behind a dash, as `pytorch-2.1`;
+    of several the one with the nearest version is taken.
     """
     asked = parse(reference)
     if asked is None:
@@ -131,7 +131,8 @@ def _of_catalogue(asked: Asked) -> StandIn | None:
 
 def _nearest(asked: Asked, recipes: Mapping[str, Recipe]) -> StandIn | None:
     stem = _STANDS_FOR.get(asked.framework, asked.framework)
-    fitting = [recipe for name, recipe in recipes.items() if name == stem or name.startswith(f"{stem}-")]
+    rule = re.compile(rf"{re.escape(stem)}(-\d[\d.]*)?")
+    fitting = [recipe for name, recipe in recipes.items() if rule.fullmatch(name)]
     return StandIn(asked, min(fitting, key=lambda recipe: _distance(asked, recipe))) if fitting else None
 
 

@@ -87,6 +87,7 @@ def recipe(folder: Path, name: str, pin: str) -> Recipe:
 
 def test_a_folder_that_is_added_counts_and_the_nearest_version_wins(tmp_path: Path) -> None:
     pins = {"pytorch-2.1": "torch==2.1.2", "pytorch-2.6": "torch==2.6.0", "pytorch-1": "torch==1.13.1"}
+    pins["pytorch-inference"] = "torch==3.0.0"  # made for something else
     recipes = {name: recipe(tmp_path, name, pin) for name, pin in pins.items()}
     wanted = {"2.2.0-cpu-py310": "pytorch-2.1", "2.5.1": "pytorch-2.6", "1.12": "pytorch-1", "3.0": "pytorch-2.1"}
     found = {tag: stand_in(f"{ECR}/pytorch-training:{tag}", recipes) for tag in wanted}
