@@ -6,7 +6,7 @@ import re
 from functools import cache
 from pathlib import Path
 
-_PARTS = ("kernel", "copying", "inputs", "data", "script", "agent")
+_PARTS = ("kernel", "copying", "inputs", "data", "script", "credentials", "agent")
 """In the order of their needs: each uses names of those before it."""
 _BETWEEN_PARTS = re.compile(r"^from runner\.agent\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 

@@ -1,8 +1,9 @@
 """The first process in every container whose image has Python: it starts the script and holds the leash.
 
 It runs in other people's images, so: standard library only, the syntax of Python 3.7, and one text: `kernel.py`,
-`copying.py`, `inputs.py`, `data.py`, `script.py` and this file, joined, are handed to the interpreter (`python3 -I -S
--B -c TEXT MODE`). It must not write to stdout or stderr, which belong to the script. It is PID 1, so it also reaps.
+`copying.py`, `inputs.py`, `data.py`, `script.py`, `credentials.py` and this file, joined, are handed to the interpreter
+(`python3 -I -S -B -c TEXT MODE`). It must not write to stdout or stderr, which belong to the script. It is PID 1, so
+it also reaps.
 
 What it is told comes over stdin, one JSON document a line; stdin is attached to the runner:
   {"op": "job", ...}                      first; the fields are made by `job_message` in the engine's creation.py
@@ -28,6 +29,7 @@ import signal
 import sys
 import time
 
+from runner.agent.credentials import Endpoint
 from runner.agent.data import give_back, place_all
 from runner.agent.kernel import (
     PR_SET_DUMPABLE,
@@ -56,6 +58,7 @@ class Agent:
 
     def __init__(self):
         self.job = None
+        self.endpoint = None
         self.child = None
         self.waiting = None  # the Staging of an interpreter that was started ahead
         self.told_to_go = False
@@ -144,6 +147,9 @@ class Agent:
 
     def on_job(self, message):
         self.job = message
+        if message["endpoint"]:
+            self.endpoint = Endpoint(message["endpoint"])
+            message["env"] += self.endpoint.variables()
         if message["staged"] and message["preload"]:
             self.waiting = Staging()
             os.makedirs(message["cwd"], exist_ok=True)
@@ -173,6 +179,8 @@ class Agent:
         self.open_to_user(job)
         libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # the script, root too, may not look at this process's files
         os.makedirs(job["cwd"], exist_ok=True)
+        if self.endpoint:
+            self.endpoint.serve()
         self.running = True
         if self.waiting is None:
             self.child = spawn(job, script_environment(job))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from runner.engine.credentials import Credentials
 from runner.sagemaker.job import ContainerJob
 
 
@@ -141,6 +142,8 @@ class Launch:
     """Of a member: the directory that gets its own `stdout` and `stderr`, byte by byte."""
     peering: Peering | None = None
     """Of a member, once the engine has made its network."""
+    credentials: Credentials | None = field(default=None, repr=False)
+    """This machine's, for a job that asks for them."""
 
     @property
     def written(self) -> tuple[BoundOutput, ...]:

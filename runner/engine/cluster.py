@@ -16,6 +16,7 @@ from typing import TypeVar
 
 from runner.engine.base import Container, HostOutcome, Launch, Outcome, Sink, StopReason, Verdict
 from runner.engine.hoststreams import HostSink, Merged
+from runner.engine.masking import masking
 from runner.errors import EnvironmentFault
 
 _WORST_FIRST = (Verdict.INFRASTRUCTURE, Verdict.CANCELLED, Verdict.TIMEOUT, Verdict.OOM, Verdict.EXIT)
@@ -160,8 +161,12 @@ class Cluster:
         if self._failed:
             return _never(Verdict.CANCELLED, "another instance had failed before it started", peer=True)
         try:
-            with HostSink(launch, "stdout", out) as own_out, HostSink(launch, "stderr", err) as own_err:
-                outcome = container.run(own_out, own_err)
+            with (
+                HostSink(launch, "stdout", out) as own_out,
+                HostSink(launch, "stderr", err) as own_err,
+                masking(launch.credentials, own_out, own_err) as (stdout, stderr),
+            ):
+                outcome = container.run(stdout, stderr)
         except EnvironmentFault as error:
             return _never(Verdict.INFRASTRUCTURE, str(error))
         except OSError as error:

@@ -60,7 +60,7 @@ def create(api: Any, launch: Launch, privates: Sequence[Private]) -> str:
         image=launch.image.id,
         hostname=job.hostname,
         # With an agent the job's values travel in its message: see `script_environment` there.
-        environment=[f"{key}={value}" for key, value in job.env] if cold else [],
+        environment=[f"{key}={value}" for key, value in environment(launch)] if cold else [],
         working_dir=(job.working_dir or "") if cold else "/",
         stdin_open=not cold,
         labels=labels.labels(launch.run_id, job.step, launch.scratch),
@@ -124,8 +124,25 @@ def _limits(launch: Launch) -> dict[str, Any]:
     if limits.shm_size is not None:
         found["shm_size"] = limits.shm_size
     if limits.pids is not None:
-        found["pids_limit"] = limits.pids + (launch.image.mode is not StartMode.COLD)  # the agent is one more
+        agent = launch.image.mode is not StartMode.COLD
+        found["pids_limit"] = limits.pids + agent + (agent and _endpoint(launch) is not None)  # these are ours
     return found
+
+
+def environment(launch: Launch) -> list[tuple[str, str]]:
+    """The job's variables, and those of its credentials."""
+    given, own = launch.credentials, {key for key, _ in launch.job.env}
+    if given is None:
+        return list(launch.job.env)
+    in_environment = launch.job.credentials == "environment"
+    added = given.variables() if in_environment else given.region_variables()
+    return [*launch.job.env, *((key, value) for key, value in added.items() if key not in own)]
+
+
+def _endpoint(launch: Launch) -> dict[str, str] | None:
+    """What the agent's credentials endpoint answers; None: it has none."""
+    given = launch.credentials
+    return given.document() if given is not None and launch.job.credentials == "endpoint" else None
 
 
 def inside_run(launch: Launch, path: Path) -> bool:
@@ -193,7 +210,8 @@ def job_message(launch: Launch, *, nonce: str, uid: int, gid: int) -> dict[str, 
         "op": "job",
         "nonce": nonce,
         "argv": words,
-        "env": [list(pair) for pair in job.env],
+        "env": [list(pair) for pair in environment(launch)],
+        "endpoint": _endpoint(launch),
         "cwd": job.working_dir or image.working_dir or "/",
         "user": image.user,
         "home_set": "HOME" in names,

@@ -39,6 +39,7 @@ from runner.engine.base import (
     StopReason,
     Verdict,
 )
+from runner.engine.creation import environment
 from runner.engine.fake_container import FakeContainer, Killed
 from runner.errors import EngineLost, EnvironmentFault, ImageUnavailable
 
@@ -69,7 +70,7 @@ class FakeStep:
 
     @property
     def env(self) -> dict[str, str]:
-        return dict(self.launch.job.env)
+        return dict(environment(self.launch))
 
     @property
     def argv(self) -> tuple[str, ...]:

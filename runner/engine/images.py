@@ -33,6 +33,7 @@ from runner.engine.recipes import (
 )
 from runner.engine.recipes_build import build_recipe
 from runner.engine.recipes_host import host_settings
+from runner.engine.standins import stand_in
 from runner.errors import ImageUnavailable, WorkspaceError
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ __all__ = [
     "ensure",
     "listing",
     "local_tag",
+    "stands_for",
 ]
 
 Log = Callable[[str], None]
@@ -122,6 +124,12 @@ def ensure(reference: str, log: Log, *, client: DockerClient | None = None) -> s
         log(f"pulling {reference}")
         pull(docker, reference, log)
     return tag
+
+
+def stands_for(reference: str) -> str:
+    """The image of the catalogue that stands for one of SageMaker's, or the reference itself."""
+    stand = stand_in(reference)
+    return reference if stand is None else stand.image
 
 
 def listing(*, client: DockerClient | None = None) -> list[ImageRow]:

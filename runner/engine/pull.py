@@ -6,6 +6,7 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from runner.engine.standins import parse, refusal
 from runner.errors import ImageUnavailable
 
 if TYPE_CHECKING:
@@ -51,9 +52,11 @@ class PullError(ImageUnavailable):
 
     def __init__(self, reference: str, failure: PullFailure, detail: str) -> None:
         remedy = _REMEDIES[failure]
-        if ".dkr.ecr." in reference:
-            remedy += f"; or let a local image stand for it, in the pipeline file: `images: {{{reference}: xgboost}}`"
-        super().__init__(f"image {reference!r} cannot be pulled: {failure} ({detail})", remedy=remedy)
+        message = f"image {reference!r} cannot be pulled: {failure} ({detail})"
+        if parse(reference) is not None:
+            why, instead = refusal(reference)
+            message, remedy = f"{message}; {why}", f"{remedy}; {instead}"
+        super().__init__(message, remedy=remedy)
         self.failure = failure
 
 

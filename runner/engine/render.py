@@ -53,7 +53,7 @@ def shell_script(launch: Launch, *, directory: Path | None = None, by_reference:
         "shell",
         where,
         by_reference,
-        [f"# Opens a shell in the container of {_about(launch)}, with nothing but docker."],
+        [f"# Opens a shell in the container of {_about(launch)}, with nothing but docker.", *_without(launch)],
         [byhand.TERMINAL, *run, *told, byhand.START_SHELL],
     )
 
@@ -181,7 +181,14 @@ def _report(launch: Launch, places: list[_Place]) -> list[str]:
 def _differences(launch: Launch) -> list[str]:
     timeout = launch.job.limits.timeout
     clock = [f"# Not repeated here: the time-out of {timeout:g} s."] if timeout is not None else []
-    return clock + [f"# {place.target} begins with a copy of what is kept there now." for place in launch.kept]
+    kept = [f"# {place.target} begins with a copy of what is kept there now." for place in launch.kept]
+    return [*clock, *kept, *_without(launch)]
+
+
+def _without(launch: Launch) -> list[str]:
+    if launch.job.credentials == "none":
+        return []
+    return ["# Not repeated here: the step's AWS credentials; give some with --env in the line `docker run`."]
 
 
 def _alone(launch: Launch) -> list[str]:

@@ -15,7 +15,9 @@ from pathlib import Path
 
 from runner.data.files import json_bytes, os_fault, remove_tree, write_json
 from runner.data.shards import deal
-from runner.engine.base import Container, Engine, Image, Installation, Outcome, StopReason, Verdict
+from runner.engine.base import Container, Engine, Image, Installation, Launch, Outcome, Sink, StopReason, Verdict
+from runner.engine.credentials import host_credentials
+from runner.engine.masking import masking
 from runner.errors import Abandoned, EngineLost, EngineUnavailable, EnvironmentFault, RequirementsError
 from runner.pipeline.binding import Bound, Sources, bind
 from runner.pipeline.events import Event, Notice, StepResult, StepStarted, StepState
@@ -62,6 +64,8 @@ class Workshop:
         """Lay out the files and make the container. Raises EnvironmentFault or RequirementsError; then there is no
         container."""
         bound = bind(planned, self.images[planned.job.image], self.sources, self._collect)
+        if planned.job.credentials != "none":  # asked for each time: they may have been renewed since
+            bound = replace(bound, launch=_with_credentials(bound.launch))
         return Prepared(bound, self.engine.prepare(bound.launch))
 
     def _collect(self, job: ContainerJob, image: Image, code: Path) -> Path:
@@ -119,6 +123,7 @@ def run_step(
         image=planned.job.image,
         image_id=image.id,
         directory=f"steps/{planned.name}",
+        warnings=planned.warnings,
     )
     layout = shop.sources.run.layout.step(planned.name)
     try:
@@ -164,10 +169,18 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
         out = Log(layout.stdout, lambda data: shop.outbox.put(step, "stdout", data))
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
-            outcome = explained(bound, _tell_private(shop, bound, _run(container, out, err)))
+            with masking(bound.launch.credentials, out, err) as (stdout, stderr):
+                outcome = _run(container, stdout, stderr)
+        outcome = explained(bound, _tell_private(shop, bound, outcome))
     except OSError as error:
         return write_result(layout, infrastructure(base, str(os_fault(error, layout.root, "cannot start the step"))))
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
+
+
+def _with_credentials(launch: Launch) -> Launch:
+    found = host_credentials()
+    members = tuple(replace(member, credentials=found) for member in launch.members)
+    return replace(launch, credentials=found, members=members)
 
 
 def _tell_private(shop: Workshop, bound: Bound, outcome: Outcome) -> Outcome:
@@ -184,7 +197,7 @@ def _tell_private(shop: Workshop, bound: Bound, outcome: Outcome) -> Outcome:
     return outcome
 
 
-def _run(container: Container, out: Log, err: Log) -> Outcome:
+def _run(container: Container, out: Sink, err: Sink) -> Outcome:
     """The engine promises an outcome; a fault that it raises instead is one, too."""
     try:
         return container.run(out, err)

@@ -94,13 +94,13 @@ def bind(planned: PlannedStep, image: Image, sources: Sources, collect: Collect)
     layout = sources.run.layout.step(planned.name)
     try:
         layout.root.mkdir()
-        return _bind(planned.job, image, sources, layout, collect)
+        return _bind(planned, image, sources, layout, collect)
     except OSError as error:
         raise os_fault(error, layout.root, "cannot lay out the step's files") from error
 
 
-def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout, collect: Collect) -> Bound:
-    warnings: list[str] = []
+def _bind(planned: PlannedStep, image: Image, sources: Sources, layout: StepLayout, collect: Collect) -> Bound:
+    job, warnings = planned.job, list(planned.warnings)
     inputs = tuple(
         BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings), item.private)
         for item in job.inputs
@@ -136,7 +136,9 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout,
     warnings += [text for share in ready for text in deal(share)]
     for each in launch.members or (launch,):
         each.scratch.mkdir()
-    layout.job.write_bytes(json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id}))
+    layout.job.write_bytes(
+        json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id, **_asked(planned)})
+    )
     _write_scripts(launch.members[0] if launch.members else launch, layout)
     for each in launch.members:
         _write_scripts(each, layout.host(each.job.hostname))
@@ -187,6 +189,14 @@ def _shares(launch: Launch, layout: StepLayout) -> tuple[Share, ...]:
         for item, bound in zip(launch.job.inputs, launch.inputs, strict=False)  # packages of requirements come last
         if item.sharded and hosts
     )
+
+
+def _asked(planned: PlannedStep) -> dict[str, Any]:
+    """What the pipeline asks for where this machine runs something else: the fields of the job that differ."""
+    if planned.asked is None:
+        return {}
+    asked, job = plain(planned.asked), plain(planned.job)
+    return {"asked": {key: value for key, value in asked.items() if value != job[key]}}
 
 
 def _look_at_host_data(job: ContainerJob, inputs: tuple[BoundInput, ...]) -> tuple[Look, ...]:

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from runner.data.files import json_bytes, os_fault, printable
-from runner.engine.base import Engine, EngineInfo, Image
+from runner.engine.base import Engine, EngineInfo
 from runner.errors import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_PASSED, InternalError, RunnerError, WorkspaceError
 from runner.pipeline import ending, rundir, stops
 from runner.pipeline.attempt import Workshop
@@ -19,6 +19,7 @@ from runner.pipeline.binding import Sources
 from runner.pipeline.broadcast import Broadcast, Reporter, complain
 from runner.pipeline.drive import Cancelled, Driver, Inbox, Woken
 from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult
+from runner.pipeline.fitting import Fitted, fit
 from runner.pipeline.outbox import Outbox
 from runner.pipeline.plan import Plan
 from runner.pipeline.records import plain
@@ -69,13 +70,14 @@ class Run:
         """
         info = self._engine.info()
         self._plan.check_capacity(info.cpus, info.memory)
-        images = {name: self._engine.image(name) for name in dict.fromkeys(s.job.image for s in self._plan.steps)}
-        self._plan.check_commands(images)
+        fitted = fit(self._plan, self._engine, info)
+        fitted.plan.check_commands(fitted.images)
+        self._plan = fitted.plan
         reuse = find_reused(self._plan, self._runs_dir)
         run = rundir.create(self._runs_dir)
         broadcast = self._open(run, info, reuse)
         try:
-            return self._run(run, info, images, reuse, broadcast)
+            return self._run(run, info, fitted, reuse, broadcast)
         finally:
             broadcast.close()
             broadcast.finish(None)
@@ -109,17 +111,17 @@ class Run:
         self,
         run: RunDirectory,
         info: EngineInfo,
-        images: dict[str, Image],
+        fitted: Fitted,
         reuse: Reuse,
         broadcast: Broadcast,
     ) -> RunFinished:
         outbox = Outbox(lambda: self._inbox.put(Woken()))
         live = stops.Stops(lambda text: self._inbox.put(Notice(at=now(), step=None, message=text)))
-        shop = Workshop(self._engine, images, Sources(run, reuse.steps), live, outbox, self._inbox.put)
+        shop = Workshop(self._engine, fitted.images, Sources(run, reuse.steps), live, outbox, self._inbox.put)
         capacity = Capacity(info.cpus, info.memory, self._jobs)
         schedule = Schedule([step.task for step in self._plan.steps], capacity, keep_going=self._keep_going)
         driver = Driver(self._plan, schedule, shop, broadcast, self._inbox)
-        self._announce(run, reuse, broadcast)
+        self._announce(run, fitted, reuse, broadcast)
         stopper = threading.Thread(target=self._stop_on_signals, args=(live, outbox), name="stopper", daemon=True)
         stopper.start()
         try:
@@ -134,7 +136,7 @@ class Run:
             stopper.join()
         return self._end(run, driver, broadcast)
 
-    def _announce(self, run: RunDirectory, reuse: Reuse, broadcast: Broadcast) -> None:
+    def _announce(self, run: RunDirectory, fitted: Fitted, reuse: Reuse, broadcast: Broadcast) -> None:
         plan = self._plan
         broadcast.emit(
             RunStarted(
@@ -149,6 +151,8 @@ class Run:
         )
         for problem in plan.remarks:
             broadcast.emit(Notice(at=now(), step=None, message=str(problem), problem=problem))
+        for about, warning in fitted.notices():
+            broadcast.emit(Notice(at=now(), step=about, message=warning))
         for step, found in reuse.steps.items():
             text = f"does not run: its outputs come from run {found.run_id}"
             broadcast.emit(Notice(at=now(), step=step, message=text))

@@ -11,6 +11,7 @@ from pathlib import Path
 from runner.data.reading import Unfit
 from runner.data.union import unite
 from runner.engine.base import Launch
+from runner.engine.masking import masked
 from runner.sagemaker import ExitMessage, exit_message, failure_reason
 
 _NO_MESSAGE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
@@ -43,7 +44,8 @@ def message(launch: Launch, paths: Sequence[Path], failed_host: str) -> ExitMess
     """The script's last words. Of several instances a processing job has all, one after the other; a training job has
     those of the host that failed, or else of the first that left any."""
     hosts = [each.job.hostname for each in launch.members] or [launch.job.hostname]
-    raws = [(host, raw) for host, path in zip(hosts, paths, strict=False) if (raw := _read_regular(path)) is not None]
+    found = [(host, _read_regular(path)) for host, path in zip(hosts, paths, strict=False)]
+    raws = [(host, masked(launch.credentials, raw)) for host, raw in found if raw is not None]
     if not raws:
         return None
     if launch.job.step_type == "training":

@@ -12,7 +12,7 @@ from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.schedule import Task
 from runner.pipeline.select import Selection
 from runner.sagemaker import translate
-from runner.sagemaker.job import ContainerJob
+from runner.sagemaker.job import ContainerJob, Limits
 from runner.spec import Edge, edges, order
 
 if TYPE_CHECKING:
@@ -28,6 +28,10 @@ class PlannedStep:
     job: ContainerJob
     needs: tuple[str, ...]
     priority: float
+    asked: ContainerJob | None = None
+    """The job as the pipeline asks for it, where `job` is what this machine can run instead."""
+    warnings: tuple[str, ...] = ()
+    """How the two differ, in words, and what else a person should know before it runs."""
 
     @property
     def name(self) -> str:
@@ -35,9 +39,9 @@ class PlannedStep:
 
     @property
     def task(self) -> Task:
-        limits = self.job.limits
         count = self.job.instance_count
-        return Task(self.name, self.needs, self.priority, count * (limits.cpus or 0.0), count * (limits.memory or 0))
+        cpus, memory = reserved(self.job.limits)
+        return Task(self.name, self.needs, self.priority, count * cpus, count * memory)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +117,13 @@ class Plan:
         if idle:
             who = "the step" if len(idle) == 1 else "these steps"
             raise UsageError("\n".join(idle), remedy=f"give {who} a `script`, an `entrypoint` or `args`")
+
+
+def reserved(limits: Limits) -> tuple[float, int]:
+    """CPUs and bytes that a step declares to need. The size of an instance is no such need: it is a ceiling, and steps
+    that name one would else run one after the other on a machine that is smaller."""
+    cpus = 0.0 if "cpus" in limits.of_instance else limits.cpus or 0.0
+    return cpus, 0 if "memory" in limits.of_instance else limits.memory or 0
 
 
 def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, float] | None = None) -> Plan:

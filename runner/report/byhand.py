@@ -50,6 +50,7 @@ def shell(plan: Plan, work: Path | None = None, reused: Mapping[str, Reused] | N
 def _images(plan: Plan) -> Iterable[str]:
     """What must be there first: nothing in these lines builds an image."""
     from runner.engine.recipes import catalogue
+    from runner.engine.standins import stand_in
 
     names = sorted({step.job.image for step in plan.steps})
     built = [name for name in names if name in catalogue()]
@@ -58,6 +59,9 @@ def _images(plan: Plan) -> Iterable[str]:
         yield f"# Docker must have the images first: run-pipeline images build {' '.join(built)}"
     if others:
         yield f"# {'It also needs' if built else 'Docker must have, or be able to pull,'} {', '.join(others)}"
+    for name in names:
+        if (stand := stand_in(name)) is not None:
+            yield f"# A run takes '{stand.image}' where {one_line(name)} is not present: {stand.differs()}"
 
 
 class _Hand:

@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runner.engine.standins import parse, refusal, stand_in
 from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
 from runner.sagemaker.job import CodeBundle, CodeText, ContainerJob, InputMount, Limits, OutputMount, StepData
 from runner.sagemaker.paths import CHECKPOINTS
+from runner.spec import instances
+from runner.spec.instances import InstanceType
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan, PlannedStep
@@ -66,6 +69,10 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     job = step.job
     reused = set(plan.selection.reuse)
     yield "image", job.image
+    if (stand := stand_in(job.image)) is not None:
+        yield "image", f"where that is not present, {stand.image} stands for it: {stand.differs()}"
+    elif parse(job.image) is not None:
+        yield "image", f"must be present, or be pulled: {refusal(job.image)[0]}"
     yield "command", command(job)
     if job.working_dir:
         yield "cwd", job.working_dir
@@ -83,9 +90,13 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
         yield "kept", f"{CHECKPOINTS:<{targets}}  {style.sign('↔')} {shown_path(Path(job.checkpoints))}"
     for file in job.config:
         yield "config", file.target
+    if job.instance_type is not None:
+        yield "instance", _instance(instances.table()[job.instance_type])
     yield from _instances(job)
     yield "limits", limits(job.limits) + (" (each)" if job.members and limits(job.limits) != "none" else "")
     yield "network", _network(job)
+    if job.credentials != "none":
+        yield "aws", f"this machine's credentials, by {job.credentials}"
     yield "starts", f"when {listed(step.needs)} passed" if step.needs else "at once"
 
 
@@ -128,6 +139,17 @@ def command(job: ContainerJob) -> str:
     return " ".join(words)
 
 
+def _instance(found: InstanceType) -> str:
+    """`ml.g5.xlarge: 4 CPUs, 16 GiB memory, 1 GPU (NVIDIA A10G); no more of them than the machine has`."""
+    parts = [
+        count(found.cpus, "CPU"),
+        f"{size(found.memory)} memory",
+        f"{count(found.gpus, 'GPU')} ({found.accelerator}; none here)" if found.gpus else "",
+        f"{count(found.neurons, 'Neuron device')} ({found.accelerator}; none here)" if found.neurons else "",
+    ]
+    return f"{found.name}: {', '.join(filter(None, parts))}; limits that follow from it are capped to the machine"
+
+
 def _source(mount: InputMount, reused: set[str]) -> str:
     source = mount.source
     if isinstance(source, StepData):
@@ -161,5 +183,10 @@ def limits(limits: Limits) -> str:
 
 
 def document(plan: Plan, reuse: Reuse) -> dict[str, Any]:
-    """The JSON form: as `plan.json` in a run directory."""
-    return {**plan.to_json(), "reused": reuse.to_json()}
+    """The JSON form: as `plan.json` in a run directory, and what would stand for images of SageMaker's."""
+    stands = {step.job.image: stand for step in plan.steps if (stand := stand_in(step.job.image)) is not None}
+    return {
+        **plan.to_json(),
+        "reused": reuse.to_json(),
+        "stand_ins": {uri: {"image": stand.image, "differs": stand.differs()} for uri, stand in stands.items()},
+    }

@@ -115,6 +115,8 @@ class Limits:
     """Seconds of run time before SIGTERM."""
     grace: float = 120.0
     """Seconds between SIGTERM and SIGKILL after a time-out (120 is what SageMaker documents for training)."""
+    of_instance: tuple[str, ...] = ()
+    """Which of `cpus` and `memory` the instance type alone gives: a ceiling, capped to the machine; no reservation."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

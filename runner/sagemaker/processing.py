@@ -54,7 +54,9 @@ def job(request: Request) -> ContainerJob:
         limits=request.limits(),
         network=spec.network.value,
         hostname=request.host,
+        instance_type=spec.instance_type,
         instance_count=spec.instance_count,
+        credentials=spec.credentials.value,
         requirements="python" if spec.is_framework else None,
     )
 
@@ -85,7 +87,7 @@ def _job_config(
         "ProcessingResources": {
             "ClusterConfig": {
                 "InstanceCount": request.spec.instance_count,
-                "InstanceType": identity.INSTANCE_TYPE,
+                "InstanceType": request.instance_type,
                 "VolumeSizeInGB": 30,
                 "VolumeKmsKeyId": None,
             }

@@ -18,6 +18,7 @@ from runner.sagemaker.job import (
     Source,
     StepData,
 )
+from runner.spec import instances
 from runner.spec.fields import Distribution
 from runner.spec.links import split_from
 from runner.spec.models import InputSpec, Pipeline, StepSpec
@@ -88,15 +89,24 @@ class Request:
             return ()
         return (program,) if self.spec.module is None else ("-m", program)
 
+    @property
+    def instance_type(self) -> str:
+        """What the config files name: the step's, or the one that SageMaker's examples have."""
+        return self.spec.instance_type or identity.INSTANCE_TYPE
+
     def limits(self) -> Limits:
-        wanted = self.spec.resources
+        """The instance's CPUs and memory, each overruled by `resources`."""
+        wanted, instance = self.spec.resources, instances.find(self.spec.instance_type)
+        of_instance = [name for name in ("cpus", "memory") if instance and getattr(wanted, name) is None]
+        cpus, memory = (float(instance.cpus), instance.memory) if instance else (None, None)
         return Limits(
-            cpus=wanted.cpus,
-            memory=None if wanted.memory is None else size(wanted.memory),
+            cpus=cpus if wanted.cpus is None else wanted.cpus,
+            memory=memory if wanted.memory is None else size(wanted.memory),
             shm_size=None if wanted.shm_size is None else size(wanted.shm_size),
             pids=wanted.pids,
             timeout=self.spec.timeout,
             grace=self.spec.stop_grace,
+            of_instance=tuple(of_instance),
         )
 
     def inputs(self, code_target: str) -> tuple[InputMount, ...]:

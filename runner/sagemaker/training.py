@@ -45,7 +45,9 @@ def job(request: Request) -> ContainerJob:
         limits=request.limits(),
         network=spec.network.value,
         hostname=request.host,
+        instance_type=spec.instance_type,
         instance_count=spec.instance_count,
+        credentials=spec.credentials.value,
         checkpoints=None if spec.checkpoints is None else str(request.pipeline.host(spec.checkpoints)),
         requirements="python3" if mode and spec.source_dir is not None else None,
     )
@@ -65,7 +67,7 @@ def _script_mode(request: Request) -> ScriptMode | None:
     program = request.program
     if program is None or request.spec.entrypoint:
         return None
-    cpus = request.spec.resources.cpus
+    cpus = request.limits().cpus
     return ScriptMode(
         hyperparameters=_hyperparameters(request, program),
         inputs=_input_data_config(request),
@@ -73,7 +75,7 @@ def _script_mode(request: Request) -> ScriptMode | None:
         program=program,
         job_name=request.job_name,
         # The toolkit counts the machine's. The same spec must give the same job on every machine, so: the whole CPUs
-        # that the step declares, and 1 when it declares none or less.
+        # that the step declares, by `resources` or by its instance type, and 1 when it declares none or less.
         cpus=max(1, int(cpus or 1)),
         framework_module=request.env.get("SAGEMAKER_TRAINING_MODULE"),
     )
@@ -141,10 +143,10 @@ def _checkpoint_config(request: Request) -> Iterator[ConfigFile]:
 
 def _resource_config(request: Request) -> dict[str, object]:
     hosts = list(request.hosts)
-    group = {"instance_group_name": _GROUP, "instance_type": identity.INSTANCE_TYPE, "hosts": hosts}
+    group = {"instance_group_name": _GROUP, "instance_type": request.instance_type, "hosts": hosts}
     return {
         "current_host": request.host,
-        "current_instance_type": identity.INSTANCE_TYPE,
+        "current_instance_type": request.instance_type,
         "current_group_name": _GROUP,
         "hosts": hosts,
         "instance_groups": [group],

@@ -181,7 +181,7 @@ class StepSpec(Strict):
     depends_on: Annotated[tuple[str, ...], before(fold.names, str | list[str])] = ()
     """Steps that must have passed before this one starts, where no data says so."""
     instance_type: Filled | None = None
-    """As `ml.m5.xlarge`: gives the container that instance's CPUs and memory, as far as this machine has them."""
+    """As `ml.m5.xlarge`: its CPUs and memory are the container's ceilings, as far as this machine has them."""
     instance_count: Annotated[int, before(fold.count, Annotated[int, Field(gt=0)])] = 1
     """That many containers, `algo-1` to `algo-N`, on a private network; all must exit 0."""
     checkpoints: Filled | None = None
@@ -220,9 +220,9 @@ class PipelineSpec(Strict):
     name: Title
     """Name of the pipeline for people; the file's name without its ending where it is left out."""
     image: Filled | None = None
-    """Image of every step that names none: one of `run-pipeline images list`, a local tag, or a key of `images`."""
+    """Image of steps that name none: of `run-pipeline images list`, a local tag, an ECR URI, or a key of `images`."""
     images: dict[Filled, Filled] = {}
-    """Image URI as SageMaker names it -> local image that stands for it."""
+    """Image URI as SageMaker names it -> local image that stands for it, also where the real one is present."""
     env: dict[EnvKey, Verbatim] = {}
     """For every step; a step's own `env` wins."""
     steps: Annotated[dict[StepName, StepSpec], Field(min_length=1)]

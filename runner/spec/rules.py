@@ -9,11 +9,12 @@ import posixpath
 from collections.abc import Iterator
 
 from runner.errors import Problem
+from runner.spec import instances
 from runner.spec.document import Place
 from runner.spec.draft import Draft
-from runner.spec.fields import Distribution, StepType
+from runner.spec.fields import Credentials, Distribution, StepType
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
-from runner.spec.names import did_you_mean
+from runner.spec.names import did_you_mean, listed
 
 _PROGRAM = "SAGEMAKER_PROGRAM"
 Fault = tuple[Place, str]
@@ -24,7 +25,8 @@ def problems(draft: Draft) -> Iterator[Problem]:
     """What neither SageMaker nor this runner can do about each step by itself."""
     for name, step in draft.whole():
         of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
-        for place, message in (*_program(draft, step), *of_type, *_kept(step), *_instances(step)):
+        common = (*_program(draft, step), *_kept(step), *_instances(step), *_platform(draft, step))
+        for place, message in (*common, *of_type):
             yield draft.problem(name, place, message, key=True)
 
 
@@ -103,3 +105,23 @@ def _instances(step: StepSpec) -> Iterator[Fault]:
             if given.distribution is not Distribution.FULLY_REPLICATED:
                 message = "is for processing and training steps; a transform step has one instance, which gets all"
                 yield ("inputs", name, "distribution"), message
+
+
+_OF_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
+_OF_ENDPOINT = (
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+)
+
+
+def _platform(draft: Draft, step: StepSpec) -> Iterator[Fault]:
+    """The instance, and credentials that two keys would give."""
+    if step.instance_type is not None:
+        message = instances.fault(step.instance_type, step.type.value)
+        if message:
+            yield ("instance_type",), message
+    if step.credentials is not Credentials.NONE:
+        taken = [name for name in (*_OF_CREDENTIALS, *_OF_ENDPOINT) if name in draft.spec.env | step.env]
+        if taken:
+            yield ("credentials",), f"env has {listed(taken)} of its own, which would win: leave out one of the two"

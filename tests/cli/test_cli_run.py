@@ -18,6 +18,7 @@ from runner import engine as engine_room
 from runner.cli.main import entry
 from runner.engine import images
 from runner.engine.fake import Canned, FakeEngine, infrastructure
+from runner.engine.pull import PullError, PullFailure
 from runner.errors import EngineUnavailable, ImageUnavailable
 from runner.report.lines import Lines
 
@@ -124,6 +125,44 @@ def test_an_image_that_cannot_be_built_is_three(here, use, monkeypatch, capsys) 
     monkeypatch.setattr(images, "ensure", ensure)
     assert entry(["pipeline.yaml"]) == 3
     assert "pull one" in capsys.readouterr().err
+
+
+def test_for_an_image_of_sagemakers_the_nearest_is_built(here, use, monkeypatch, capsys) -> None:
+    uri = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
+    (here / "pipeline.yaml").write_text(PIPELINE.replace("image: python", f"image: {uri}"))
+    engine = use(FakeEngine(missing=[uri, "sklearn"]))
+    asked = []
+
+    def ensure(reference, log):
+        asked.append(reference)
+        engine._missing = frozenset([uri])
+
+    monkeypatch.setattr(images, "ensure", ensure)
+    assert entry(["pipeline.yaml", "--json"]) == 0
+    captured = capsys.readouterr()
+    assert asked == ["sklearn"]
+    (step, *_) = json.loads(captured.out)["steps"]
+    assert step["image"] == "sklearn"
+    assert "'sklearn' stands for it" in step["warnings"][0]
+    assert captured.err.count("'sklearn' stands for it: scikit-learn 1.4.2 instead of 1.2-1") == 1
+
+
+def test_an_image_of_sagemakers_that_nothing_stands_for_is_told_with_its_line(here, use, monkeypatch, capsys) -> None:
+    uri = "763104351884.dkr.ecr.us-east-1.amazonaws.com/pytorch-training:2.1-cpu-py310"
+    (here / "pipeline.yaml").write_text(PIPELINE.replace("image: python", f"image: {uri}"))
+    use(FakeEngine(missing=[uri]))
+
+    def ensure(reference, log):
+        raise PullError(reference, PullFailure.UNREACHABLE, "no such host")
+
+    monkeypatch.setattr(images, "ensure", ensure)
+    assert entry(["pipeline.yaml"]) == 3
+    error = capsys.readouterr().err
+    line = 1 + (here / "pipeline.yaml").read_text().split("\n").index(f"image: {uri}")
+    assert f"pipeline.yaml:{line}: steps.make.image: image '{uri}' cannot be pulled" in error
+    assert "no image of this tool has pytorch 2.1; its images are python, sklearn, xgboost" in error
+    assert f"\nimages:\n  {uri}: python\n" in error
+    assert not (here / "runs").exists()
 
 
 def test_json_is_one_document_and_progress_goes_to_stderr(here, use, capsys) -> None:

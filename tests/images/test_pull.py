@@ -43,5 +43,5 @@ def test_an_unreachable_registry_is_not_a_refusal(message: str, failure: PullFai
 def test_an_ecr_address_is_told_how_to_map_it() -> None:
     reference = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
     error = PullError(reference, PullFailure.UNREACHABLE, "no such host")
-    assert f"`images: {{{reference}: xgboost}}`" in error.remedy
+    assert f"\nimages:\n  {reference}: xgboost" in error.remedy
     assert "images:" not in PullError("python:3.12", PullFailure.UNREACHABLE, "no such host").remedy

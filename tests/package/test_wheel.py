@@ -52,7 +52,7 @@ def run(installed: Path, folder: Path, *command: str) -> str:
 
 def test_types_recipes_and_licence_are_in_the_wheel(wheel: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
-    assert "runner/py.typed" in names
+    assert {"runner/py.typed", "runner/spec/instances.json"} <= names
     for path in (ROOT / "images").rglob("*"):
         if path.is_file():
             assert f"runner/_images/{path.relative_to(ROOT / 'images').as_posix()}" in names

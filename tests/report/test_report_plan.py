@@ -144,7 +144,7 @@ def test_instances_are_told(tmp_path: Path) -> None:
     pipeline = load(tmp_path / "p.yaml")
     shown = report.text(make_plan(pipeline, select(pipeline.spec)), Reuse())
     assert "   instances 3, algo-1 to algo-3; all must exit 0\n" in shown
-    assert "data, dealt to the instances file by file, a private overlay\n" in shown
+    assert "data, dealt to the instances file by file, private by overlay\n" in shown
     assert "   limits    1 CPU (each)\n" in shown
     assert "   network   none; the instances reach each other\n" in shown
 
@@ -160,3 +160,29 @@ def test_json(plan: Plan, reuse: Reuse, tmp_path: Path) -> None:
     assert document["pipeline"] == "demo"
     assert [step["job"]["step"] for step in document["steps"]] == ["load", "fit"]
     assert [item["private"] for item in document["steps"][1]["job"]["inputs"]] == ["read-only", "copy"]
+
+
+def test_the_platform_is_shown(plan: Plan) -> None:
+    uri = "683313688378.dkr.ecr.us-east-1.amazonaws.com/{}:1.2-1"
+    job = ContainerJob(
+        step="load",
+        step_type="processing",
+        image=uri.format("sagemaker-scikit-learn"),
+        instance_type="ml.g5.xlarge",
+        limits=Limits(cpus=4, memory=16 << 30, of_instance=("cpus", "memory")),
+        credentials="endpoint",
+    )
+    other = dataclasses.replace(job, step="fit", image=uri.format("pytorch-training"))
+    steps = tuple(PlannedStep(each, (), 1.0) for each in (job, other))
+    whole = dataclasses.replace(plan, steps=steps)
+    text = report.text(whole, Reuse())
+    for line in (
+        "where that is not present, sklearn stands for it: scikit-learn 1.4.2 instead of 1.2-1, Python 3.12, ",
+        "must be present, or be pulled: no image of this tool has pytorch 1.2-1; its images are python, ",
+        "   instance  ml.g5.xlarge: 4 CPUs, 16 GiB memory, 1 GPU (NVIDIA A10G; none here); limits that ",
+        "   limits    4 CPUs, 16 GiB memory\n",
+        "   aws       this machine's credentials, by endpoint\n",
+    ):
+        assert line in text
+    stands = report.document(whole, Reuse())["stand_ins"]
+    assert {found: stand["image"] for found, stand in stands.items()} == {job.image: "sklearn"}
