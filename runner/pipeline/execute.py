@@ -93,6 +93,7 @@ class Run:
             "jobs": self._jobs,
             "keep_going": self._keep_going,
             "steps": list(self._plan.names),
+            "warnings": plain(self._plan.remarks),
             "engine": plain(info),
         }
         try:

@@ -97,6 +97,7 @@ def run_document(record: RunRecord) -> dict[str, Any]:
         "schema_version": SCHEMA_VERSION,
         **_facts(record),
         "steps": [step_document(result) for result in record.results],
+        "warnings": record.document.get("warnings", []),
         "error": None,
     }
 
