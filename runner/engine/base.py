@@ -7,10 +7,10 @@ wiring. One contract suite (`tests/engine/contract.py`) holds for both.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from runner.sagemaker.job import ContainerJob
 
@@ -118,6 +118,8 @@ class Launch:
     """A directory of the engine's own for private copies and control files; removed by `Container.remove`."""
     preimport: tuple[str, ...] = ()
     """Top-level modules that a staged start may import before the inputs exist."""
+    trace: bool = True
+    """Whether to watch what the script opens, writes and connects to; no verdict depends on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +140,8 @@ class Outcome:
     seconds: float
     """From go to exit."""
     warnings: tuple[str, ...] = ()
+    trace: Mapping[str, Any] | None = None
+    """What the script did, as the agent saw it (`agent/trace.py`); None when nothing was there to see it."""
 
 
 Sink = Callable[[bytes], None]

@@ -50,13 +50,15 @@ class Workshop:
     stops: Stops
     outbox: Outbox
     post: Callable[[Event], None]
+    trace: bool = True
+    """Whether to watch what scripts do."""
 
     def notice(self, step: str | None, message: str) -> None:
         self.post(Notice(at=now(), step=step, message=message))
 
     def prepare(self, planned: PlannedStep) -> Prepared:
         """Lay out the files and make the container. Raises EnvironmentFault; then there is no container."""
-        bound = bind(planned, self.images[planned.job.image], self.sources)
+        bound = bind(planned, self.images[planned.job.image], self.sources, trace=self.trace)
         return Prepared(bound, self.engine.prepare(bound.launch))
 
     def discard(self, prepared: Prepared) -> None:

@@ -62,7 +62,7 @@ class Bound:
         return {"schema_version": SCHEMA, "inputs": [_input(item, hosts, sources) for item in self.launch.job.inputs]}
 
 
-def bind(planned: PlannedStep, image: Image, sources: Sources) -> Bound:
+def bind(planned: PlannedStep, image: Image, sources: Sources, *, trace: bool = True) -> Bound:
     """Make the step's directory with everything in it that does not depend on other steps of this run.
 
     Raises WorkspaceError.
@@ -70,12 +70,12 @@ def bind(planned: PlannedStep, image: Image, sources: Sources) -> Bound:
     layout = sources.run.layout.step(planned.name)
     try:
         layout.root.mkdir()
-        return _bind(planned.job, image, sources, layout)
+        return _bind(planned.job, image, sources, layout, trace=trace)
     except OSError as error:
         raise os_fault(error, layout.root, "cannot lay out the step's files") from error
 
 
-def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout) -> Bound:
+def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout, *, trace: bool) -> Bound:
     warnings: list[str] = []
     code = next((item.name for item in job.inputs if isinstance(item.source, CodeFile | CodeTree)), None)
     inputs = tuple(
@@ -97,6 +97,7 @@ def _bind(job: ContainerJob, image: Image, sources: Sources, layout: StepLayout)
         config=config,
         scratch=layout.scratch,
         preimport=_preimport(job) if image.mode is StartMode.STAGED else (),
+        trace=trace,
     )
     layout.job.write_bytes(json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id}))
     _write_scripts(launch, layout)

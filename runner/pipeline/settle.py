@@ -28,6 +28,7 @@ from runner.pipeline.outbox import Log
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import moment, stamp
 from runner.sagemaker import ExitMessage, exit_message, failure_reason
+from runner.sagemaker.findings import findings
 
 _STOPPED = "the run was stopped while the outputs were being read"
 _NO_MESSAGE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
@@ -55,7 +56,7 @@ def settle(
         exit_code=outcome.exit_code,
         signal=outcome.signal,
         **_times(outcome),
-        warnings=(*base.warnings, *outcome.warnings, *_changed(bound)),
+        warnings=(*base.warnings, *outcome.warnings, *_changed(bound), *_traced(bound, outcome)),
     )
     fault = next((os_fault(log.fault, log.path, "cannot write the log") for log in logs if log.fault), None)
     if fault is not None:
@@ -87,6 +88,18 @@ def _times(outcome: Outcome) -> dict[str, Any]:
 
 def _changed(bound: Bound) -> list[str]:
     return [text for seen in bound.watched if (text := seen.change()) is not None]
+
+
+def _traced(bound: Bound, outcome: Outcome) -> tuple[str, ...]:
+    """What the script's trace tells a person; the trace itself goes into `trace.json`."""
+    if outcome.trace is None:
+        return ()
+    found = findings(outcome.trace, bound.launch.job, passed=outcome.verdict is Verdict.PASSED)
+    try:
+        write_json(bound.layout.trace, {"schema_version": SCHEMA, **outcome.trace, "findings": list(found)})
+    except OSError as error:  # no verdict depends on a trace
+        return (*found, str(os_fault(error, bound.layout.trace, "cannot write the trace")))
+    return found
 
 
 def infrastructure(result: StepResult, reason: str) -> StepResult:
