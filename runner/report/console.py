@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
 from runner.pipeline.events import Event, Notice, RunFinished, RunStarted, StepFinished, StepResult, StepState
-from runner.report.failure import describe, needs_words
+from runner.report.failure import describe, needs_words, remarks
 from runner.report.progress import Progress
 from runner.report.style import Style
 from runner.report.summary import STOPPING, row, summary
@@ -103,6 +103,8 @@ class Board:
 
     def _tell(self, result: StepResult) -> None:
         self._print(row(result, self._names(), self._style))
+        for remark in remarks(result):
+            self._print(f"note: {result.step}: {remark}")
         if needs_words(result) and self._run_dir is not None:
             # What a step wrote and what to type next is copied: the terminal breaks it, which leaves it whole.
             self._print(f"{describe(result, self._run_dir, self._style, head=False)}\n", words=False)

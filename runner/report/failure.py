@@ -52,6 +52,11 @@ def needs_words(result: StepResult) -> bool:
     return result.state is StepState.FAILED and result.verdict is not Verdict.CANCELLED
 
 
+def remarks(result: StepResult) -> list[str]:
+    """The warnings of a step that is not described in full, one line each."""
+    return [] if needs_words(result) else [one_line(warning) for warning in result.warnings]
+
+
 def headline(result: StepResult, style: Style = PLAIN) -> str:
     """`✗ train failed after 1.2 s: exit 3`."""
     text = f"{result.step} {outcome(result)}"

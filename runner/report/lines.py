@@ -18,7 +18,7 @@ from runner.pipeline.events import (
     StepStarted,
     StepState,
 )
-from runner.report.failure import describe, needs_words, published, words
+from runner.report.failure import describe, needs_words, published, remarks, words
 from runner.report.fold import Folder
 from runner.report.style import Style, look, outcome
 from runner.report.summary import STOPPING, summary, verdict_line
@@ -103,7 +103,8 @@ class Lines:
 
     def _finished(self, result: StepResult) -> str:
         quiet = self._verbosity < NORMAL
-        line = "" if quiet else self._fitted(self._line(result.step, self._words(result)))
+        said = [self._words(result), *(f"note: {remark}" for remark in remarks(result))]
+        line = "" if quiet else "".join(self._fitted(self._line(result.step, text)) for text in said)
         if not needs_words(result) or self._run_dir is None:
             return line
         # The step's own line says already what the headline would.
