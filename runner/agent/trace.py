@@ -96,15 +96,18 @@ class Trace:
         self.began = time.time()
         c = libc()
         self.watched = c.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-        for name, target in self.wanted["inputs"]:
-            self.inputs[name] = "unknown"
-            found = None
-            try:
-                found = entries_below(target, self.wanted["places"], LOOK) if self.watched >= 0 else None
-            except OSError:
-                continue
-            if found is not None and all(self.add(c, path, name) for path in found[0]):
-                self.inputs[name] = "untouched"
+        found = [(name, self.tree(target)) for name, target in self.wanted["inputs"]]
+        for name, directories in found:  # all are looked at before one is watched: a look is an event, too
+            watched = self.watched >= 0 and directories and all(self.add(c, path, name) for path in directories)
+            self.inputs[name] = "untouched" if watched else "unknown"
+
+    def tree(self, target):
+        """The directories of an input; none when they are too many."""
+        try:
+            found = entries_below(target, self.wanted["places"], LOOK)
+        except OSError:
+            return []
+        return found[0] if found else []
 
     def add(self, c, path, name):
         number = c.inotify_add_watch(self.watched, os.fsencode(path), ctypes.c_uint32(IN_OPEN | IN_ONLYDIR))
