@@ -20,11 +20,13 @@ import sys
 class _RunnerTracer:
     """`places`: the job's directories; below them and below /opt/ml every path counts, elsewhere few do."""
 
-    LIMIT = 1000  # facts of a kind in a place
+    LIMIT = 1000  # facts of a kind
+    NEAR_LIMIT = 50  # files that were read in one of the places: what counts is whether there was any
     FULL = 2 << 20  # bytes
     IMAGE = ("/usr/", "/lib/", "/lib32/", "/lib64/", "/bin/", "/sbin/", "/etc/", "/proc/", "/sys/", "/dev/")
     PASSING = ("/tmp/", "/var/tmp/", "/run/", "/var/run/", "/var/cache/")
     WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+    MODES = frozenset("wax+")
     HANDLE = getattr(os, "O_PATH", 0)
 
     def __init__(self, descriptor, places):
@@ -37,7 +39,7 @@ class _RunnerTracer:
         self.roots = {place.rstrip("/") for place in places}
         nested = sorted((root + "/" for root in self.roots), key=len, reverse=True)
         self.below = (*nested, "/opt/ml/", "/.runner/")
-        self.seen, self.counts = set(), {}
+        self.seen, self.counts, self.known, self.more = set(), {}, (), 0
         # Bound here: nothing is looked up later in a module that the script may change.
         self.fstat, self.stat, self.write, self.getcwd = os.fstat, os.stat, os.write, os.getcwd
         self.fspath, self.fsdecode, self.normpath = os.fspath, os.fsdecode, os.path.normpath
@@ -84,10 +86,16 @@ class _RunnerTracer:
         if count <= self.LIMIT:
             self.seen.add(key)
             self.append(kind, text)
-            return
-        more = self.counts["+"] = self.counts.get("+", 0) + 1
-        if not more & (more - 1):
-            self.append("+", str(more))
+        else:
+            self.count_only()
+        if kind == "r" and count == self.NEAR_LIMIT and not any(root.startswith(place) for root in self.roots):
+            self.known += (place,)
+
+    def count_only(self):
+        """One more that is not kept: told at every power of two, so that the last words are never far off."""
+        self.more += 1
+        if not self.more & (self.more - 1):
+            self.append("+", str(self.more))
 
     def append(self, kind, text):
         """The descriptor may be closed by now, or even be another file's."""
@@ -118,12 +126,14 @@ class _RunnerTracer:
             if path.__class__ is int or path is None:
                 return
             path = self.absolute(path)
-        flags = flags or 0
-        writes = flags & self.WRITING
-        if mode.__class__ is str:
-            writes = writes or not {"w", "a", "x", "+"}.isdisjoint(mode)
+        # C's `fopen` has no flags.
+        writes = flags & self.WRITING if flags else mode.__class__ is str and not self.MODES.isdisjoint(mode)
         if path.startswith(self.passing if writes else self.image) or (not writes and ("r", path) in self.seen):
             return
+        if not writes and path.startswith(self.known):
+            self.count_only()
+            return
+        flags = flags or 0
         if mode is None and ((self.HANDLE and flags & self.HANDLE) or self.elsewhere(path, writes)):
             return
         path = self.absolute(path)
@@ -148,7 +158,7 @@ class _RunnerTracer:
             place = self.place(path)
             if flags & os.O_DIRECTORY:
                 self.record("l", path, place)
-            elif self.counts.get(("r", place), 0) >= self.LIMIT or self.there(path):
+            elif self.there(path):
                 self.record("r", path, place)
             else:
                 self.record("m", path)

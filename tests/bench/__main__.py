@@ -31,11 +31,19 @@ def main() -> int:
 
 
 def measure(chosen: argparse.Namespace) -> int:
-    from bench import chain, cleanup, memory, planning, startup
+    from bench import chain, cleanup, memory, planning, startup, tracing
     from bench.bench import Bench, Effort
     from bench.figures import table
 
-    measurements = (startup.answers, *chain.MEASUREMENTS, memory.output, planning.dag, cleanup.killed)
+    measurements = (
+        startup.answers,
+        *chain.MEASUREMENTS,
+        memory.output,
+        planning.dag,
+        tracing.files,
+        tracing.imports,
+        cleanup.killed,
+    )
     figures: list[Figure] = []
     failures: list[str] = []
     began = time.perf_counter()

@@ -78,7 +78,7 @@ sqlite3.connect("data/base.db").close()
 os.close(os.open("fresh", os.O_CREAT | os.O_WRONLY))
 at = os.open("data", os.O_RDONLY | os.O_DIRECTORY)
 os.close(os.open("f", os.O_RDONLY, dir_fd=at))
-open(at, closefd=False) if False else os.listdir(at)
+os.listdir(at)
 os.chdir("data")
 open("last", "x").close()
 for path in ("missing", "nul\\0", "x" * 5000):
@@ -142,10 +142,9 @@ def handler(*_):
     raise Mine
 signal.signal(signal.SIGALRM, handler)
 for _ in range(200):
-    signal.setitimer(signal.ITIMER_REAL, 0.0005)
     try:
+        signal.setitimer(signal.ITIMER_REAL, 0.0005)
         while True:
-            open("/home/none/such").close() if False else None
             try:
                 open("/home/none/such")
             except FileNotFoundError:
