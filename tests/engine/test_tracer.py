@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -19,6 +20,7 @@ def traced(
 ) -> tuple[subprocess.CompletedProcess[str], Records]:
     """Run a script with the tracer as the agent starts it; what it printed, and the records."""
     file, archive = os.memfd_create("trace"), os.memfd_create("archive")
+    fcntl.fcntl(file, fcntl.F_SETFL, os.O_APPEND)
     os.write(archive, tracer_archive(places))
     environment = {
         "PATH": os.environ["PATH"],
