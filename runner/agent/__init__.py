@@ -2,25 +2,53 @@
 
 from __future__ import annotations
 
+import io
 import re
+import zipfile
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-_PARTS = ("kernel", "copying", "inputs", "data", "script", "credentials", "agent")
+_PARTS = ("kernel", "copying", "inputs", "data", "trace", "script", "credentials", "agent")
 """In the order of their needs: each uses names of those before it."""
 _BETWEEN_PARTS = re.compile(r"^from runner\.agent\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
+_DESCRIPTOR = '_runner_file = int(__import__("os").environ.pop("_RUN_PIPELINE_TRACE"))\n'
+_LEAVE_ARCHIVE = 'os.close(int(_runner_own_path().rpartition("/")[2]))\n_runner_chain()\n'
 
 
 @cache
 def agent_source() -> str:
     """The agent as one text, to be given to the image's interpreter with `-c`: no file of ours has to be mounted."""
-    return "".join(_BETWEEN_PARTS.sub("", _read(part)) for part in _PARTS)
+    return _joined(*_PARTS)
+
+
+def hook_source(traced: Sequence[str] | None = None) -> str:
+    """The start-up hook of a staged interpreter; the agent writes it inside the container and removes it.
+
+    `traced`: the job's directories in the container, when the script is to be traced.
+    """
+    if traced is None:
+        return _joined("chain", "hook")
+    return _DESCRIPTOR + _joined("chain", "tracer", "hook") + _install(traced)
+
+
+def tracer_archive(traced: Sequence[str]) -> bytes:
+    """A zip file with the `sitecustomize` that traces an interpreter which is not staged. The agent holds it in memory
+    and names its descriptor in PYTHONPATH: there is no file to be seen, and none to be removed."""
+    text = _DESCRIPTOR + _joined("chain", "tracer") + _LEAVE_ARCHIVE + _install(traced)
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr(zipfile.ZipInfo("sitecustomize.py"), text)
+    return buffer.getvalue()
+
+
+def _install(traced: Sequence[str]) -> str:
+    return f"_runner_trace(_runner_file, {list(traced)!r})\n"
 
 
 @cache
-def hook_source() -> str:
-    """The start-up hook of a staged interpreter; the agent writes it inside the container and removes it."""
-    return _read("hook")
+def _joined(*parts: str) -> str:
+    return "".join(_BETWEEN_PARTS.sub("", _read(part)) for part in parts)
 
 
 @cache

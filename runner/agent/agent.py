@@ -1,9 +1,9 @@
 """The first process in every container whose image has Python: it starts the script and holds the leash.
 
 It runs in other people's images, so: standard library only, the syntax of Python 3.7, and one text: `kernel.py`,
-`copying.py`, `inputs.py`, `data.py`, `script.py`, `credentials.py` and this file, joined, are handed to the interpreter
-(`python3 -I -S -B -c TEXT MODE`). It must not write to stdout or stderr, which belong to the script. It is PID 1, so
-it also reaps.
+`copying.py`, `inputs.py`, `data.py`, `trace.py`, `script.py`, `credentials.py` and this file, joined, are handed to the
+interpreter (`python3 -I -S -B -c TEXT MODE`). It must not write to stdout or stderr, which belong to the script. It is
+PID 1, so it also reaps.
 
 What it is told comes over stdin, one JSON document a line; stdin is attached to the runner:
   {"op": "job", ...}                      first; the fields are made by `job_message` in the engine's creation.py
@@ -15,8 +15,9 @@ What it is told comes over stdin, one JSON document a line; stdin is attached to
 
 What it reports comes at the end of the script's own streams, when no process but this one is left to write there: a
 trailer that starts with a secret of the job's (`nonce`), on stderr with one JSON document in it:
-  exit (int) or signal (int), stopped (null or the reason), oom_kills (int), error (null or [kind, words]), notes (list)
-  and inputs (what each that it mounted became: overlay, reflink, copy or read-only)
+  exit (int) or signal (int), stopped (null or the reason), oom_kills (int), error (null or [kind, words]),
+  notes (list), inputs (what each that it mounted became: overlay, reflink, copy or read-only), and
+  trace (null or an object: see `trace.py`)
 It exits only when told so. A script's last bytes are thus never lost to an engine that closes the streams of an ended
 container while the runner was suspended. Its own exit status is the script's, or 128 plus the signal's number.
 """
@@ -43,6 +44,7 @@ from runner.agent.kernel import (
     signal_descriptor,
 )
 from runner.agent.script import Staging, identity, is_root, script_environment, spawn
+from runner.agent.trace import Trace
 
 NOTES = 20  # how many notes a report holds: a script must not be able to make it long
 REAP_SECONDS = 10.0
@@ -59,6 +61,7 @@ class Agent:
     def __init__(self):
         self.job = None
         self.endpoint = None
+        self.trace = None
         self.child = None
         self.waiting = None  # the Staging of an interpreter that was started ahead
         self.told_to_go = False
@@ -85,7 +88,10 @@ class Agent:
     def turn(self):
         """Wait for one thing to happen, and deal with it."""
         left = None if self.kill_at is None else max(0.0, self.kill_at - time.monotonic())
-        ready, _, _ = select.select([0, self.signals, *self.staging_ends()], [], [], left)
+        seen = self.trace.ends() if self.trace else []
+        ready, _, _ = select.select([0, self.signals, *seen, *self.staging_ends()], [], [], left)
+        if seen and seen[0] in ready:
+            self.trace.take()
         if self.waiting and not self.waiting.loaded and self.waiting.ready[0] in ready:
             self.waiting.loaded = True
         elif self.waiting and self.waiting.void[0] in ready:
@@ -150,11 +156,12 @@ class Agent:
         if message["endpoint"]:
             self.endpoint = Endpoint(message["endpoint"])
             message["env"] += self.endpoint.variables()
+        self.trace = Trace(message) if message["trace"] else None
         if message["staged"] and message["preload"]:
             self.waiting = Staging()
             os.makedirs(message["cwd"], exist_ok=True)
             try:
-                self.child = self.waiting.start(message, script_environment(message))
+                self.child = self.waiting.start(message, script_environment(message), self.trace)
             except (Failure, OSError):
                 self.waiting = None  # the plain start at `go` meets the same fault, and reports it
 
@@ -181,9 +188,11 @@ class Agent:
         os.makedirs(job["cwd"], exist_ok=True)
         if self.endpoint:
             self.endpoint.serve()
+        if self.trace is not None:
+            self.trace.watch()
         self.running = True
         if self.waiting is None:
-            self.child = spawn(job, script_environment(job))
+            self.child = spawn(job, script_environment(job), trace=self.trace)
         else:
             os.write(self.waiting.go[1], b"go")
 
@@ -223,7 +232,7 @@ class Agent:
             # An early import wrote something, failed or crashed, or a file of the script's own would have been imported
             # in its place: a plain start, so that the script meets what it would meet without us.
             self.waiting = None
-            self.child = spawn(self.job, script_environment(self.job)) if self.running else None
+            self.child = spawn(self.job, script_environment(self.job), trace=self.trace) if self.running else None
             return
         self.status = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
@@ -288,7 +297,16 @@ class Agent:
         if len(self.notes) > NOTES:
             notes.append("and %d more" % (len(self.notes) - NOTES))
         ended.update(stopped=self.stopped, oom_kills=oom_kills(), error=self.error, notes=notes, inputs=self.inputs)
-        return ended
+        return dict(ended, trace=self.what_it_did())
+
+    def what_it_did(self):
+        """The trace; a fault in it costs nothing but the trace."""
+        if self.trace is None or not self.running:
+            return None
+        try:
+            return self.trace.summary()
+        except Exception as error:
+            return {"traced": False, "why": "%s: %s" % (type(error).__name__, error)}
 
 
 def probe():

@@ -3,8 +3,10 @@
 Because the wait is there, the script itself is later opened and run by the interpreter in its ordinary way: `__main__`,
 tracebacks, `sys.flags`, `sys.argv` and `atexit` are what they are without us. All traces are removed before it runs,
 and this file imports nothing that the interpreter has not loaded by itself: a script's neighbour `json.py` must
-win, as it does without us. Python 3.7 syntax.
+win, as it does without us. Python 3.7 syntax. It follows `chain.py` in one text.
 """
+
+from runner.agent.chain import _runner_chain, _runner_own_path
 
 
 def _runner_hook():
@@ -14,21 +16,11 @@ def _runner_hook():
     go, ready, void, out, err = [int(number) for number in os.environ.pop("_RUN_PIPELINE_HOOK").split()]
     modules = os.environ.pop("_RUN_PIPELINE_MODULES").split()
     cwd, code = os.environ.pop("_RUN_PIPELINE_CWD"), os.environ.pop("_RUN_PIPELINE_CODE")
-    own = os.environ.pop("_RUN_PIPELINE_PATH", None)
-    directory = os.environ.pop("PYTHONPATH").split(":")[0]
-    if own is not None:
-        os.environ["PYTHONPATH"] = own
-    sys.path[:] = [entry for entry in sys.path if entry != directory]
-    sys.path_importer_cache.pop(directory, None)
+    _runner_own_path()
+    own = os.environ.get("PYTHONPATH", "")
     os.write(ready, b"r")
     os.close(ready)
-    this = sys.modules.pop("sitecustomize")
-    try:
-        import sitecustomize  # noqa: F401  the image's own, which this one hid
-    except ImportError as error:
-        sys.modules["sitecustomize"] = this  # the import system takes it out and puts it back once more
-        if error.name != "sitecustomize":
-            raise
+    _runner_chain()
 
     before = set(sys.modules)
     try:
@@ -48,7 +40,7 @@ def _runner_hook():
     os.read(go, 1)
     early = {name.split(".")[0] for name in set(sys.modules) - before}
     start = {name.split(".")[0] for name in before} | {"sitecustomize", "usercustomize"}
-    for place, loaded in [(code, early)] + [(place, early | start) for place in (own or "").split(":")]:
+    for place, loaded in [(code, early)] + [(place, early | start) for place in own.split(":")]:
         if os.path.isdir(place) and not loaded.isdisjoint(name.split(".")[0] for name in os.listdir(place)):
             os._exit(1)  # a file there has the name of a module that was imported early, and would have won
         sys.path_importer_cache.pop(place, None)  # it was looked at before this step's data was mounted

@@ -66,12 +66,15 @@ def script_environment(job):
     return dict(first, **dict(own, **dict(rest, **home)))
 
 
-def spawn(job, environment, staging=None):
-    """Fork and exec the script's command; `staging` holds the pipes of an interpreter that waits for its go."""
+def spawn(job, environment, staging=None, trace=None):
+    """Fork and exec the script's command; `staging` holds the pipes of an interpreter that waits for its go, `trace`
+    the files through which it tells what it does."""
     program = find_program(job["argv"][0], environment.get("PATH"))
     who = None if is_root(job["user"]) else identity(job["user"])
     if who and not job["home_set"]:
         environment["HOME"] = who[3]
+    if trace is not None:
+        trace.enter(environment)
     pid = os.fork()
     if pid:
         return pid
@@ -84,6 +87,8 @@ def spawn(job, environment, staging=None):
         os.dup2(null, 0)
         if staging is not None:
             staging.inherit()
+        if trace is not None:
+            trace.inherit(staging is not None)
         os.chdir(job["cwd"])  # a staged interpreter makes a relative script's path absolute here, before the mounts
         if job["staged"]:
             drop_mount_capability()
@@ -136,7 +141,7 @@ class Staging:
         for number in (self.go[0], self.ready[1], self.void[0]):
             os.set_inheritable(number, True)
 
-    def start(self, job, environment):
+    def start(self, job, environment, trace):
         directory = write_hook(job["hook"])
         own = environment.get("PYTHONPATH")
         numbers = [self.go[0], self.ready[1], self.void[0], *self.streams]
@@ -147,7 +152,7 @@ class Staging:
         if own is not None:
             environment["_RUN_PIPELINE_PATH"] = own
         environment["PYTHONPATH"] = directory + ":" + own if own else directory
-        return spawn(job, environment, staging=self)
+        return spawn(job, environment, staging=self, trace=trace)
 
     def untouched(self):
         """Whether the hook has not taken all of its go: then nothing of the script has run."""

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     "-k", "--keep-going", is_flag=True, help="After a failure run every step that does not need the failed one."
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would run, as `run-pipeline plan` does.")
+@click.option("--no-trace", is_flag=True, help="Do not watch what the scripts read, write and connect to.")
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the last line only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the steps write, as they do.")
 @color_option
@@ -65,6 +66,7 @@ def run(
     jobs: int | None,
     keep_going: bool,
     dry_run: bool,
+    no_trace: bool,
     quiet: bool,
     verbose: bool,
     color: str,
@@ -82,14 +84,21 @@ def run(
         raise click.UsageError("--quiet and --verbose exclude each other: choose one")
     request = Request(file, **choice)
     if dry_run:
-        _refuse_idle(jobs=jobs is not None, keep_going=keep_going, quiet=quiet, verbose=verbose, junit=bool(junit))
+        _refuse_idle(
+            jobs=jobs is not None,
+            keep_going=keep_going,
+            no_trace=no_trace,
+            quiet=quiet,
+            verbose=verbose,
+            junit=bool(junit),
+        )
         from runner.cli.plan import show
 
         show(request, color=color, as_json=as_json)
         return EXIT_PASSED
     with _junit_file(junit, file) as report:
         display = Display(int(verbose) - int(quiet), color, as_json, report)
-        pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going)
+        pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace)
         with Interrupts() as interrupts:
             return run_plan(request.plan(), display, pace, interrupts)
 

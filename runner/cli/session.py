@@ -53,6 +53,7 @@ class Pace:
     runs_dir: Path
     jobs: int
     keep_going: bool
+    trace: bool = True
 
 
 @contextmanager
@@ -92,7 +93,13 @@ def _execute(
     from runner.pipeline.execute import Run
 
     run = Run(
-        plan, engine, runs_dir=pace.runs_dir, jobs=pace.jobs, keep_going=pace.keep_going, reporters=[person, *programs]
+        plan,
+        engine,
+        runs_dir=pace.runs_dir,
+        jobs=pace.jobs,
+        keep_going=pace.keep_going,
+        reporters=[person, *programs],
+        trace=pace.trace,
     )
     signals: SimpleQueue[int | None] = SimpleQueue()
 

@@ -7,10 +7,10 @@ wiring. One contract suite (`tests/engine/contract.py`) holds for both.
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from runner.engine.credentials import Credentials
 from runner.sagemaker.job import ContainerJob
@@ -144,6 +144,8 @@ class Launch:
     """Of a member, once the engine has made its network."""
     credentials: Credentials | None = field(default=None, repr=False)
     """This machine's, for a job that asks for them."""
+    trace: bool = True
+    """Whether to watch what the script opens, writes and connects to; no verdict depends on it."""
 
     @property
     def written(self) -> tuple[BoundOutput, ...]:
@@ -209,6 +211,8 @@ class Outcome:
     """Of several instances: the host whose end gave the verdict; empty when all passed."""
     private: tuple[tuple[str, str], ...] = ()
     """By input: how it was made private. None of them when nobody lived to tell."""
+    trace: Mapping[str, Any] | None = None
+    """What the script did, as the agent saw it (`agent/trace.py`); None when nothing was there to see it."""
 
 
 Sink = Callable[[bytes], None]

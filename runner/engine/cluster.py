@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from runner.engine.base import Container, HostOutcome, Launch, Outcome, Sink, StopReason, Verdict
 from runner.engine.hoststreams import HostSink, Merged
@@ -119,6 +119,7 @@ class Cluster:
                 for text in outcome.warnings
             ),
             private=next((each.private for each in self._outcomes if each.private), ()),
+            trace=_traces(self._ended, self._outcomes),
             hosts=tuple(sorted(self._ended, key=lambda each: each.host)),
             decided_by=combined.host,
         )
@@ -193,6 +194,13 @@ def _never(verdict: Verdict, reason: str, *, peer: bool = False) -> Outcome:
         verdict=verdict, exit_code=None, signal=None, reason=reason, started_at=None, finished_at=None, seconds=0.0,
         peer=peer,
     )  # fmt: skip
+
+
+def _traces(ended: Sequence[HostOutcome], outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+    """What each instance did, by its host; None when nobody looked."""
+    pairs = sorted(zip(ended, outcomes, strict=True), key=lambda pair: pair[0].host)
+    traces = {host.host: outcome.trace for host, outcome in pairs if outcome.trace is not None}
+    return {"hosts": traces} if traces else None
 
 
 def _at_once(work: Callable[[Item], Made], items: Sequence[Item]) -> list[Made]:

@@ -24,7 +24,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runner.engine import creation
+from runner.engine import creation, tracing
 from runner.engine.base import Launch, Outcome, Sink, StartMode, StopReason
 from runner.engine.streams import Sinks
 from runner.engine.verdict import Evidence, judge
@@ -143,6 +143,7 @@ class DockerContainer:
             warnings=warnings,
             peer=judged.peer,
             private=tuple(made.items()),
+            trace=tracing.told(self._launch, evidence.report),
         )
 
     def _start_or_go(self) -> bool:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.agent import agent_source, hook_source
-from runner.engine import labels, network
+from runner.engine import labels, network, tracing
 from runner.engine.base import Image, Launch, StartMode
 from runner.errors import EnvironmentFault
 
@@ -206,6 +206,7 @@ def job_message(launch: Launch, *, nonce: str, uid: int, gid: int) -> dict[str, 
     binds = launch.written
     words = argv(launch)
     names = {key for key, _ in (*image.env, *job.env)}
+    trace = tracing.wanted(launch, words)
     return {
         "op": "job",
         "nonce": nonce,
@@ -218,7 +219,8 @@ def job_message(launch: Launch, *, nonce: str, uid: int, gid: int) -> dict[str, 
         "staged": staged,
         "preload": staged and _preloads(launch, words, names),
         "modules": list(launch.preimport),
-        "hook": hook_source(),
+        "trace": trace,
+        "hook": hook_source(trace["places"] if trace and not trace["why"] else None),
         "inputs": _staged_inputs(launch) if staged else [],
         "binds": [{"source": hidden_path(launch, b.host), "target": b.target} for b in binds] if staged else [],
         "targets": targets(launch),

@@ -56,6 +56,8 @@ class Workshop:
     stops: Stops
     outbox: Outbox
     post: Callable[[Event], None]
+    trace: bool = True
+    """Whether to watch what scripts do."""
 
     def notice(self, step: str | None, message: str) -> None:
         self.post(Notice(at=now(), step=step, message=message))
@@ -63,7 +65,7 @@ class Workshop:
     def prepare(self, planned: PlannedStep) -> Prepared:
         """Lay out the files and make the container. Raises EnvironmentFault or RequirementsError; then there is no
         container."""
-        bound = bind(planned, self.images[planned.job.image], self.sources, self._collect)
+        bound = bind(planned, self.images[planned.job.image], self.sources, self._collect, trace=self.trace)
         if planned.job.credentials != "none":  # asked for each time: they may have been renewed since
             bound = replace(bound, launch=_with_credentials(bound.launch))
         return Prepared(bound, self.engine.prepare(bound.launch))

@@ -86,7 +86,7 @@ class Bound:
         return {"schema_version": SCHEMA, "inputs": inputs}
 
 
-def bind(planned: PlannedStep, image: Image, sources: Sources, collect: Collect) -> Bound:
+def bind(planned: PlannedStep, image: Image, sources: Sources, collect: Collect, *, trace: bool = True) -> Bound:
     """Make the step's directory with everything in it that does not depend on other steps of this run.
 
     Raises WorkspaceError, and what `collect` raises.
@@ -94,12 +94,14 @@ def bind(planned: PlannedStep, image: Image, sources: Sources, collect: Collect)
     layout = sources.run.layout.step(planned.name)
     try:
         layout.root.mkdir()
-        return _bind(planned, image, sources, layout, collect)
+        return _bind(planned, image, sources, layout, collect, trace=trace)
     except OSError as error:
         raise os_fault(error, layout.root, "cannot lay out the step's files") from error
 
 
-def _bind(planned: PlannedStep, image: Image, sources: Sources, layout: StepLayout, collect: Collect) -> Bound:
+def _bind(
+    planned: PlannedStep, image: Image, sources: Sources, layout: StepLayout, collect: Collect, *, trace: bool
+) -> Bound:
     job, warnings = planned.job, list(planned.warnings)
     inputs = tuple(
         BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings), item.private)
@@ -129,6 +131,7 @@ def _bind(planned: PlannedStep, image: Image, sources: Sources, layout: StepLayo
         kept=kept,
         scratch=layout.scratch,
         preimport=_preimport(job) if image.mode is StartMode.STAGED else (),
+        trace=trace,
     )
     launch = dataclasses.replace(launch, members=tuple(_member(launch, each, layout) for each in job.members))
     shares = _shares(launch, layout)

@@ -46,9 +46,11 @@ class Run:
         jobs: int = 1,
         keep_going: bool = False,
         reporters: Sequence[Reporter] = (),
+        trace: bool = True,
     ) -> None:
         self._plan, self._engine, self._runs_dir = plan, engine, runs_dir
         self._jobs, self._keep_going, self._reporters = jobs, keep_going, tuple(reporters)
+        self._trace = trace
         self._inbox: Inbox = SimpleQueue()
         self._signals: SimpleQueue[int | None] = SimpleQueue()
         self._began = time.monotonic()
@@ -118,7 +120,8 @@ class Run:
     ) -> RunFinished:
         outbox = Outbox(lambda: self._inbox.put(Woken()))
         live = stops.Stops(lambda text: self._inbox.put(Notice(at=now(), step=None, message=text)))
-        shop = Workshop(self._engine, fitted.images, Sources(run, reuse.steps), live, outbox, self._inbox.put)
+        sources = Sources(run, reuse.steps)
+        shop = Workshop(self._engine, fitted.images, sources, live, outbox, self._inbox.put, self._trace)
         capacity = Capacity(info.cpus, info.memory, self._jobs)
         schedule = Schedule([step.task for step in self._plan.steps], capacity, keep_going=self._keep_going)
         driver = Driver(self._plan, schedule, shop, broadcast, self._inbox)

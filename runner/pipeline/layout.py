@@ -6,6 +6,7 @@ runs/
     run.json  plan.json  events.jsonl  pipeline.yaml (or pipeline.json)
     steps/<step>/
       job.json  reproduce.sh  shell.sh  stdout  stderr  result.json  inputs.json  outputs.json
+      trace.json       what the script opened, wrote, started and connected to
       code/            the script as it ran
       inputs/<name>/   single files of the user's, alone in their directory
       config/<n>/      what the platform writes: one directory per target
@@ -49,6 +50,10 @@ class StepLayout:
     @property
     def result(self) -> Path:
         return self.root / "result.json"
+
+    @property
+    def trace(self) -> Path:
+        return self.root / "trace.json"
 
     @property
     def inputs_manifest(self) -> Path:

@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +26,8 @@ from runner.pipeline.outbox import Log
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.rundir import moment, stamp
 from runner.sagemaker import ExitMessage
+from runner.sagemaker.findings import findings
+from runner.sagemaker.job import ContainerJob
 
 _STOPPED = "the run was stopped while the outputs were being read"
 
@@ -52,7 +54,7 @@ def settle(
         **_times(outcome),
         hosts=outcome.hosts,
         failed_host=outcome.decided_by,
-        warnings=(*base.warnings, *outcome.warnings, *_changed(bound)),
+        warnings=(*base.warnings, *outcome.warnings, *_changed(bound), *_traced(bound, outcome)),
     )
     fault = next((os_fault(log.fault, log.path, "cannot write the log") for log in logs if log.fault), None)
     if fault is not None:
@@ -84,6 +86,27 @@ def _times(outcome: Outcome) -> dict[str, Any]:
 
 def _changed(bound: Bound) -> list[str]:
     return [text for seen in bound.watched if (text := seen.change()) is not None]
+
+
+def _traced(bound: Bound, outcome: Outcome) -> tuple[str, ...]:
+    """What the script's trace tells a person; the trace itself goes into `trace.json`."""
+    if outcome.trace is None:
+        return ()
+    found = _findings(outcome.trace, bound.launch.job, passed=outcome.verdict is Verdict.PASSED)
+    try:
+        write_json(bound.layout.trace, {"schema_version": SCHEMA, **outcome.trace, "findings": list(found)})
+    except OSError as error:  # no verdict depends on a trace
+        return (*found, str(os_fault(error, bound.layout.trace, "cannot write the trace")))
+    return found
+
+
+def _findings(trace: Mapping[str, Any], job: ContainerJob, *, passed: bool) -> tuple[str, ...]:
+    """Of several instances each sentence has its host."""
+    if "hosts" not in trace:
+        return findings(trace, job, passed=passed)
+    return tuple(
+        f"{host}: {text}" for host, own in trace["hosts"].items() for text in findings(own, job, passed=passed)
+    )
 
 
 def infrastructure(result: StepResult, reason: str) -> StepResult:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from typing import IO, TYPE_CHECKING
 
 from runner.pipeline.events import Event, Notice, RunFinished, RunStarted, StepFinished, StepResult, StepState
-from runner.report.failure import describe, needs_words
+from runner.report.failure import describe, needs_words, remarks
 from runner.report.progress import Progress
 from runner.report.style import Style
 from runner.report.summary import STOPPING, row, summary
@@ -57,6 +57,7 @@ class Board:
         self._live: Live | None = None
         self._console = _console(stream, color=color)
         self._gap = False
+        self._told: list[str] = []
         """The last line printed is empty."""
         self._stopping = False
 
@@ -70,6 +71,7 @@ class Board:
                 self._tell(event.result)
             elif isinstance(event, Notice):
                 place = f" {event.step}:" if event.step else ""
+                self._told.append(one_line(event.message))
                 self._print(f"note:{place} {one_line(event.message)}")
             elif isinstance(event, RunFinished):
                 self.close()
@@ -103,6 +105,8 @@ class Board:
 
     def _tell(self, result: StepResult) -> None:
         self._print(row(result, self._names(), self._style))
+        for remark in remarks(result, self._told):
+            self._print(f"note: {result.step}: {remark}")
         if needs_words(result) and self._run_dir is not None:
             # What a step wrote and what to type next is copied: the terminal breaks it, which leaves it whole.
             self._print(f"{describe(result, self._run_dir, self._style, head=False)}\n", words=False)

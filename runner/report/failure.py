@@ -6,6 +6,7 @@ The board, the lines, `show` and the JUnit file all use this one text.
 from __future__ import annotations
 
 import shlex
+from collections.abc import Collection
 from pathlib import Path
 
 from runner.data.files import printable
@@ -50,6 +51,15 @@ def words(result: StepResult) -> str:
 def needs_words(result: StepResult) -> bool:
     """Whether a step is described in full: it failed, and not because the user stopped the run."""
     return result.state is StepState.FAILED and result.verdict is not Verdict.CANCELLED
+
+
+def remarks(result: StepResult, told: Collection[str] = ()) -> list[str]:
+    """The warnings of a step that is not described in full, one line each, but for those that a notice told before
+    (`told`; one that is about several steps has their names behind it)."""
+    if needs_words(result):
+        return []
+    lines = [one_line(warning) for warning in result.warnings]
+    return [line for line in lines if not any(notice.startswith(line) for notice in told)]
 
 
 def headline(result: StepResult, style: Style = PLAIN) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from runner.errors import WorkspaceError
 from runner.pipeline.events import RunFinished, StepResult, StepState
 from runner.report.document import step_document
-from runner.report.failure import describe, needs_words, shown_path
+from runner.report.failure import describe, needs_words, remarks, shown_path
 from runner.report.style import PLAIN, Style
 from runner.report.summary import counts, rows, verdict_line
 from runner.report.text import one_line, seconds, table
@@ -70,6 +70,7 @@ def run_text(record: RunRecord, style: Style = PLAIN) -> str:
     lines += [f"  {label:<9} {value}" for label, value in facts if value]
     parts = ["\n".join(lines), "\n".join(rows(results, style))]
     failed = [result for result in results if needs_words(result)]
+    parts += ["\n".join(f"note: {result.step}: {remark}" for result in results for remark in remarks(result))]
     parts += [describe(result, record.directory, style) for result in failed]
     return "\n\n".join(filter(None, [*parts, _verdict(record, results, style)]))
 

@@ -19,7 +19,7 @@ from runner.pipeline.layout import RunLayout
 from runner.report.failure import describe, words
 from runner.report.style import outcome
 from runner.report.tail import Excerpt, read_tail
-from runner.report.text import clean
+from runner.report.text import clean, one_line
 
 # Everything outside the `Char` production of XML 1.0: https://www.w3.org/TR/xml/#charsets
 _ILLEGAL = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -156,6 +156,7 @@ def _facts(result: StepResult) -> dict[str, str]:
         "image_id": result.image_id,
         "exit_message": clean(result.exit_message or ""),
     }
+    facts |= {f"warning.{number}": one_line(text) for number, text in enumerate(result.warnings, start=1)}
     facts |= {f"output.{name}.digest": str(fact.get("digest") or "") for name, fact in result.outputs.items()}
     return {name: value for name, value in facts.items() if value}
 

@@ -18,7 +18,7 @@ from runner.pipeline.events import (
     StepStarted,
     StepState,
 )
-from runner.report.failure import describe, needs_words, published, words
+from runner.report.failure import describe, needs_words, published, remarks, words
 from runner.report.fold import Folder
 from runner.report.style import Style, look, outcome
 from runner.report.summary import STOPPING, summary, verdict_line
@@ -50,6 +50,7 @@ class Lines:
         self._lock = threading.Lock()
         self._run_dir: Path | None = None
         self._names = 0
+        self._told: list[str] = []
         self._gap = False
         """The last line written is empty."""
         self._over = False
@@ -89,6 +90,7 @@ class Lines:
         if isinstance(event, StepStarted):
             return self._line(event.step, f"{self._style.mark(StepState.RUNNING)} started")
         if isinstance(event, Notice):
+            self._told.append(one_line(event.message))
             return self._fitted(self._line(event.step or "", f"note: {one_line(event.message)}"))
         return ""
 
@@ -103,7 +105,8 @@ class Lines:
 
     def _finished(self, result: StepResult) -> str:
         quiet = self._verbosity < NORMAL
-        line = "" if quiet else self._fitted(self._line(result.step, self._words(result)))
+        said = [self._words(result), *(f"note: {remark}" for remark in remarks(result, self._told))]
+        line = "" if quiet else "".join(self._fitted(self._line(result.step, text)) for text in said)
         if not needs_words(result) or self._run_dir is None:
             return line
         # The step's own line says already what the headline would.

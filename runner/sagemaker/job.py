@@ -55,7 +55,8 @@ class CodeText:
     content: str
 
 
-Source = HostData | StepData | CodeFile | CodeTree | CodeBundle | CodeText
+Code = CodeFile | CodeTree | CodeBundle | CodeText
+Source = HostData | StepData | Code
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def measure(chosen: argparse.Namespace) -> int:
-    from bench import chain, cleanup, memory, planning, private, startup
+    from bench import chain, cleanup, memory, planning, private, startup, tracing
     from bench.bench import Bench, Effort
     from bench.figures import table
 
@@ -41,6 +41,8 @@ def measure(chosen: argparse.Namespace) -> int:
         memory.output,
         planning.dag,
         private.overlay,
+        tracing.files,
+        tracing.imports,
         cleanup.killed,
     )
     figures: list[Figure] = []

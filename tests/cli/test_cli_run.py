@@ -17,6 +17,7 @@ import pytest
 from runner import engine as engine_room
 from runner.cli.main import entry
 from runner.engine import images
+from runner.engine.base import Outcome, Verdict
 from runner.engine.fake import Canned, FakeEngine, infrastructure
 from runner.engine.pull import PullError, PullFailure
 from runner.errors import EngineUnavailable, ImageUnavailable
@@ -244,6 +245,7 @@ def test_junit_of_an_interrupted_run_is_not_green(here, use) -> None:
         (["pipeline.yaml", "-n", "-j", "2"], ["--jobs"]),
         (["pipeline.yaml", "-nq"], ["--quiet"]),
         (["pipeline.yaml", "-nv"], ["--verbose"]),
+        (["pipeline.yaml", "-n", "--no-trace"], ["--dry-run", "--no-trace"]),
         (["logs", "latest", "make", "--stdout", "--stderr"], ["--stdout", "--stderr"]),
         (["debug", "make", "--command", ""], ["--command"]),
         (["debug", "make", "--command", "  "], ["--command"]),
@@ -258,6 +260,47 @@ def test_options_that_would_have_no_effect_are_refused(arguments, named, here, u
     assert captured.out == ""
     assert all(name in captured.err for name in named)
     assert not Path("r.xml").exists()
+
+
+@pytest.mark.parametrize(("words", "traced"), [([], True), (["--no-trace"], False)])
+def test_scripts_are_watched_unless_no_trace_is_said(words, traced, here, use) -> None:
+    engine = use(FakeEngine())
+    assert entry(["pipeline.yaml", *words]) == 0
+    assert {launch.trace for launch in engine.launches.values()} == {traced}
+
+
+def test_what_a_trace_finds_is_told_of_a_step_that_passed(here, use, capsys) -> None:
+    trace = {"traced": True, "why": "", "writes": [["/opt/ml/lost", "/opt/ml/lost"]], "inputs": {"table": "untouched"}}
+    outcome = Outcome(
+        verdict=Verdict.PASSED,
+        exit_code=0,
+        signal=None,
+        reason="exit 0",
+        started_at=None,
+        finished_at=None,
+        seconds=0.1,
+        trace=trace,
+    )
+    written = {"/opt/ml/processing/output/report/r": b"1"}
+    use(FakeEngine({"use": Canned(files=written, outcome=outcome)}))
+    assert entry(["pipeline.yaml", "--junit", "r.xml"]) == 0
+    found = [
+        "input 'table' was never read",
+        "SageMaker throws away what is written outside of the outputs: /opt/ml/lost",
+    ]
+    told = capsys.readouterr().out
+    assert all(f"note: {sentence}" in told for sentence in found)
+    step = Path("runs/latest/steps/use")
+    assert json.loads((step / "trace.json").read_text()) == {"schema_version": 1, **trace, "findings": found}
+    assert json.loads((step / "result.json").read_text())["warnings"] == found
+    assert not (step.parent / "make" / "trace.json").exists()
+    properties = {each.get("name"): each.get("value") for each in ET.parse("r.xml").iter("property")}
+    assert [properties[f"warning.{number}"] for number in (1, 2)] == found
+    assert entry(["show"]) == 0
+    assert f"note: use: {found[0]}" in capsys.readouterr().out
+    use(FakeEngine({"use": Canned(files=written, outcome=outcome)}))
+    assert entry(["pipeline.yaml", "-q"]) == 0
+    assert "note" not in capsys.readouterr().out
 
 
 def test_jobs_bound_what_runs_at_once(here, use) -> None:

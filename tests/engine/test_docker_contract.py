@@ -251,3 +251,23 @@ for place in ("{OUTPUT}", "/opt/ml/processing/input/code", "/opt/ml/output"):
     finally:
         docker.images.remove(tag, force=True)
         docker.close()
+
+
+LOADED = """
+import sys
+print(sorted(sys.modules), sys.path, sys.flags, sorted(sys.path_importer_cache), sys.warnoptions)
+import os
+print(list(os.environ), len(os.listdir("/proc/self/task")))
+"""
+
+
+@pytest.mark.parametrize("user", [None, "nobody"])
+def test_a_traced_script_finds_its_interpreter_as_without_us(bench: Workbench, user: str | None) -> None:
+    seen = set()
+    for mode in dict.fromkeys((StartMode.COLD, StartMode.PLAIN, bench.image.mode)):
+        ended = bench.script(LOADED, mode=mode, user=user if mode is not StartMode.COLD else None)
+        assert ended.outcome.verdict is Verdict.PASSED, ended.stderr
+        assert ended.outcome.trace is not None
+        assert ended.outcome.trace["traced"] is (mode is not StartMode.COLD), ended.outcome.trace
+        seen.add(ended.stdout)
+    assert len(seen) == 1, seen

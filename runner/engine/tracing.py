@@ -1,0 +1,87 @@
+"""Whether a script can be traced, and what the agent needs for that. See `agent/trace.py` for how it is done."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from runner.agent import tracer_archive
+from runner.engine.base import Image, Launch, StartMode
+from runner.sagemaker.job import Code
+
+OLDEST_PYTHON = (3, 8)
+"""The first one with `sys.addaudithook`."""
+WRAPPERS = frozenset({"/opt/ml/processing/input/entrypoint/runproc.sh"})
+"""Shell scripts of the platform's, not of the user's: nobody looks at the environment of their shell."""
+_PYTHON = re.compile(r"(.*/)?python(\d(\.\d+)?)?")
+_TAKES_VALUE = "WXQ"
+"""One-letter options of Python's that take a value; `-c` and `-m` end the options."""
+
+
+def obstacle(image: Image, words: Sequence[str]) -> str:
+    """Why a script that is started with these words cannot be traced; empty when it can."""
+    if image.mode is StartMode.COLD:
+        return "the image has no Python to watch it with"
+    if _version(image.python_version) < OLDEST_PYTHON:
+        return f"the image's Python is {image.python_version}, older than 3.8"
+    if len(words) > 1 and words[1] in WRAPPERS:
+        return ""
+    if _PYTHON.fullmatch(words[0]) is None:
+        return f"its entrypoint is {words[0]}, and not Python"
+    closed = _closed_by(words[1:])
+    return f"its interpreter is started with {closed}, which keeps the tracer out" if closed else ""
+
+
+def _version(text: str | None) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", text or "")[:2])
+
+
+def _closed_by(words: Sequence[str]) -> str:
+    """The option of an interpreter's that makes it ignore PYTHONPATH or sitecustomize."""
+    left = list(words)
+    while left:
+        word = left.pop(0)
+        if not re.fullmatch(r"-[A-Za-z].*", word):
+            return ""
+        for position, letter in enumerate(word[1:], start=1):
+            if letter in "IES":
+                return f"-{letter}"
+            if letter in "cm":
+                return ""
+            if letter in _TAKES_VALUE:
+                if position == len(word) - 1 and left:
+                    left.pop(0)
+                break
+    return ""
+
+
+def wanted(launch: Launch, words: Sequence[str]) -> dict[str, Any] | None:
+    """The agent's part of the job; None when nothing shall be watched."""
+    if not launch.trace:
+        return None
+    why = obstacle(launch.image, words)
+    kept = [bound.target for bound in launch.inputs]
+    kept += [bound.target for bound in (*launch.outputs, *launch.kept)]
+    places = [*kept, *(bound.target for bound in launch.config)]
+    data = {item.name for item in launch.job.inputs if not isinstance(item.source, Code)}
+    return {
+        "why": why,
+        "archive": "" if why else base64.b64encode(tracer_archive(places)).decode(),
+        "inputs": [[bound.name, bound.target] for bound in launch.inputs if bound.name in data],
+        "places": places,
+        "kept": kept,
+    }
+
+
+def told(launch: Launch, report: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
+    """What is known of what the script did; None when nobody was to look."""
+    if not launch.trace:
+        return None
+    if launch.image.mode is StartMode.COLD:
+        return {"traced": False, "why": obstacle(launch.image, ())}
+    if report is None:
+        return {"traced": False, "why": "the container ended without the agent's report"}
+    found = report.get("trace")
+    return found if isinstance(found, dict) else {"traced": False, "why": "the script did not run"}

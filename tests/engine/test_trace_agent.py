@@ -1,0 +1,90 @@
+"""The agent's side of a trace, on this machine's kernel: what it claims of an input, and what it does not."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runner.agent import trace as agent
+from runner.agent.trace import Trace, entries_below, shorten
+
+
+def watching(*inputs: Path, places: tuple[Path, ...] = ()) -> Any:
+    wanted = {
+        "why": "not here",
+        "archive": "",
+        "inputs": [[path.name, str(path)] for path in inputs],
+        "places": [str(path) for path in (*inputs, *places)],
+        "kept": [],
+    }
+    trace = Trace({"trace": wanted})
+    trace.watch()
+    return trace
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    root = tmp_path / "data"
+    (root / "sub" / "deep").mkdir(parents=True)
+    (root / "sub" / "deep" / "f").write_text("x")
+    return root
+
+
+def test_a_file_that_no_python_opened_counts_as_read(data: Path) -> None:
+    trace = watching(data)
+    trace.take()
+    assert trace.inputs == {"data": "untouched"}
+    subprocess.run(["ls", str(data)], check=True, capture_output=True)
+    trace.take()
+    assert trace.inputs == {"data": "listed"}
+    subprocess.run(["cat", str(data / "sub" / "deep" / "f")], check=True, capture_output=True)
+    trace.take()
+    assert trace.inputs == {"data": "read"}
+    assert trace.of == {}
+    os.close(trace.watched)
+
+
+def test_an_input_inside_another_is_its_own(data: Path) -> None:
+    trace = watching(data, data / "sub")
+    (data / "sub" / "deep" / "f").read_text()
+    trace.take()
+    assert trace.inputs == {"data": "untouched", "sub": "read"}
+    os.close(trace.watched)
+
+
+def test_of_a_tree_too_large_to_watch_nothing_is_claimed(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agent, "LOOK", 2)
+    trace = watching(data, data.parent / "none")
+    assert trace.inputs == {"data": "unknown", "none": "unknown"}
+    trace.listen({"l": [str(data)]})
+    assert trace.inputs["data"] == "unknown"
+    trace.listen({"r": [str(data / "sub" / "deep" / "f")]})
+    assert trace.inputs["data"] == "read"
+    os.close(trace.watched)
+
+
+def test_events_that_the_kernel_dropped_are_a_doubt(data: Path) -> None:
+    trace = watching(data)
+    trace.seen(-1, agent.IN_Q_OVERFLOW)
+    assert trace.inputs == {"data": "unknown"}
+    os.close(trace.watched)
+
+
+def test_links_are_not_followed_and_the_count_is_kept(data: Path) -> None:
+    (data / "loop").symlink_to(data)
+    directories, files = entries_below(str(data), (), 10)
+    assert directories == [str(data), str(data / "sub"), str(data / "sub" / "deep")]
+    assert sorted(files) == [str(data / "loop"), str(data / "sub" / "deep" / "f")]
+    assert entries_below(str(data), (), 3) is None
+
+
+def test_a_report_is_of_bounded_length() -> None:
+    told = {"why": "", "writes": [["/" + "w" * 4000] * 2] * 500, "reads": ["r"] * 300}
+    lost = shorten(told)
+    kept = sum(len(path) for pair in told["writes"] for path in pair)
+    assert kept <= agent.LONGEST
+    assert lost == 800 - len(told["writes"]) - len(told["reads"])
