@@ -23,5 +23,11 @@ def hook_source() -> str:
     return _read("hook")
 
 
+@cache
+def batch_source() -> str:
+    """The client that a transform step's data is posted with, for `-c` as well."""
+    return _read("batch")
+
+
 def _read(part: str) -> str:
     return (Path(__file__).parent / f"{part}.py").read_text(encoding="utf-8")

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.agent import agent_source
-from runner.engine import creation, privacy
+from runner.engine import creation, privacy, serving
 from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
-from runner.engine.base import EngineInfo, Image, Launch, Leftover, StartMode
+from runner.engine.base import Container, EngineInfo, Image, Launch, Leftover, StartMode
 from runner.engine.client import Endpoint, endpoint
 from runner.engine.container import DockerContainer, arm
 from runner.engine.faults import lost_is
@@ -72,16 +72,32 @@ class DockerEngine:
             found = probe(self._api, str(raw["Id"]), self._facts().engine_id)
         return _image(reference, raw, found)
 
-    def prepare(self, launch: Launch) -> DockerContainer:
+    def prepare(self, launch: Launch) -> Container:
         with self._lock:
             if launch.run_id not in self._janitors:
                 self._janitors[launch.run_id] = Janitor(launch.run_id)
         try:
             launch.scratch.mkdir(parents=True, exist_ok=True)
-            with lost_is(EngineLost):
-                return self._staged(launch) if launch.image.mode is StartMode.STAGED else self._plain(launch)
+            if launch.job.transform is not None:
+                return serving.prepare(launch, self._single, self._with_python(launch.image))
+            return self._single(launch)
         except OSError as error:
             raise WorkspaceError(f"the step's directories could not be prepared: {error}") from error
+
+    def _single(self, launch: Launch) -> DockerContainer:
+        """One container."""
+        with lost_is(EngineLost):
+            return self._staged(launch) if launch.image.mode is StartMode.STAGED else self._plain(launch)
+
+    def _with_python(self, image: Image) -> Image:
+        """The image itself, or any that has an interpreter."""
+        able = image if image.python else self._any_image_with_python()
+        if able is None:
+            raise ImageUnavailable(
+                f"a transform step's batches are posted with Python, which image {image.reference!r} does not have",
+                remedy="run `run-pipeline images build python`",
+            )
+        return able
 
     def _staged(self, launch: Launch) -> DockerContainer:
         """Created, connected, started, told its job: all that can be done before its inputs exist."""

@@ -30,6 +30,7 @@ _WORDS = {
     "limits": "resources",
     "network": "network",
     "hostname": "hostname",
+    "transform": "transform",
 }
 """What a person wrote, by field of `job.json`; every other field follows from these, or belongs to one run."""
 _HYPERPARAMETERS = "/hyperparameters.json"

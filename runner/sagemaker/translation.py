@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runner.sagemaker import processing, training
+from runner.sagemaker import processing, training, transform
 from runner.sagemaker.job import ContainerJob
 from runner.sagemaker.request import Request
 from runner.spec.fields import StepType
@@ -17,4 +17,7 @@ def translate(pipeline: Pipeline, step: str) -> ContainerJob:
     of the spec sees: no image, or an input that takes the name of the code.
     """
     request = Request(pipeline, step)
-    return training.job(request) if request.spec.type is StepType.TRAINING else processing.job(request)
+    return _TYPES[request.spec.type](request)
+
+
+_TYPES = {StepType.PROCESSING: processing.job, StepType.TRAINING: training.job, StepType.TRANSFORM: transform.job}

@@ -11,6 +11,7 @@ from runner.errors import Problem
 from runner.spec.document import Place
 from runner.spec.draft import Draft
 from runner.spec.fields import StepType
+from runner.spec import transform
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
 from runner.spec.names import did_you_mean
 
@@ -21,8 +22,12 @@ Fault = tuple[Place, str]
 def problems(draft: Draft) -> Iterator[Problem]:
     """What SageMaker, or this runner, would refuse about each step by itself."""
     for name, step in draft.whole():
-        of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
-        for place, message in (*_program(draft, step), *of_type, *_environment(draft, step)):
+        if step.type is StepType.TRANSFORM:
+            faults = transform.faults(draft, step)
+        else:
+            of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
+            faults = (*_program(draft, step), *of_type, *_environment(draft, step), *transform.misplaced(step))
+        for place, message in faults:
             yield draft.problem(name, place, message, key=True)
 
 
