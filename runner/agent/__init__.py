@@ -14,7 +14,7 @@ _BETWEEN_PARTS = re.compile(r"^from runner\.agent\.\w+ import (?:\([^)]*\)|.*)\n
 @cache
 def agent_source() -> str:
     """The agent as one text, to be given to the image's interpreter with `-c`: no file of ours has to be mounted."""
-    return "".join(_BETWEEN_PARTS.sub("", _read(part)) for part in _PARTS)
+    return _joined(_PARTS)
 
 
 @cache
@@ -26,7 +26,11 @@ def hook_source() -> str:
 @cache
 def batch_source() -> str:
     """The client that a transform step's data is posted with, for `-c` as well."""
-    return _read("batch")
+    return _joined(("records", "batch"))
+
+
+def _joined(parts: tuple[str, ...]) -> str:
+    return "".join(_BETWEEN_PARTS.sub("", _read(part)) for part in parts)
 
 
 def _read(part: str) -> str:

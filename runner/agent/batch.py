@@ -1,13 +1,14 @@
 """The client of a transform step: posts the data to the server and writes its answers, as SageMaker's platform does.
 
-It runs in a container of its own, in the server's network, and like the agent in other people's images: standard library
-only, the syntax of Python 3.7, one text. Its one argument is a JSON document: `data`, `output` (directories), the fields
-of `runner.sagemaker.job.Transform`, and `port`. It ends with 0 and one JSON document on stdout, whatever the server did:
+It runs in a container of its own, in the server's network, and like the agent in other people's images: standard
+library only, the syntax of Python 3.7, one text (`records.py` and this file). Its one argument is a JSON document:
+`data`, `output` (directories), the fields of `runner.sagemaker.job.Transform`, and `port`. It ends with 0 and one JSON
+document on stdout, whatever the server did:
   done (bool), files, requests, records (int), kind and words (of a failure), notes (list)
 Any other end means that this program failed, not the server.
 
-A file is cut into records, records are packed into requests, answers are written in the order of the requests. Memory is
-bounded by `max_concurrent` requests of `max_payload` each, and as much of each answer; the rest of an answer is spooled.
+Answers are written in the order of the requests. Memory is bounded by `max_concurrent` requests of `max_payload` each,
+and as much of each answer; what an answer has beyond that is spooled to the disk.
 """
 
 import collections
@@ -22,7 +23,8 @@ import tempfile
 import threading
 import time
 
-MEGABYTE = 1024 * 1024
+from runner.agent.records import MEGABYTE, Fault, requests
+
 CHUNK = 1 << 16
 PING_SECONDS = 2.0  # for each try
 SHOWN = 300  # characters of an answer's body in the words of a failure
@@ -32,15 +34,8 @@ NOTES = 20
 HOST = "127.0.0.2"
 
 
-class Fault(Exception):
-    """Kind (`ping`, `answer`, `payload`, `data`, `connection`, `disk`) and words for a person."""
-
-
 class Again(Exception):
     """A request that may be sent once more; holds the Fault that it is otherwise."""
-
-
-Request = collections.namedtuple("Request", "file body records place")
 
 
 class Batch:
@@ -130,7 +125,7 @@ class Batch:
         most = self.config["max_concurrent"]
         waiting = collections.deque()
         pool = concurrent.futures.ThreadPoolExecutor(most)  # not in a `with`: after a fault nothing is waited for
-        for request in self.requests():
+        for request in requests(self.config, self.note):
             answer = pool.submit(self.send, request) if request.body is not None else None
             waiting.append((request, answer))
             while sum(1 for _, each in waiting if each is not None) >= most or len(waiting) > 2 * most:
@@ -138,56 +133,6 @@ class Batch:
         while waiting:
             self.write_oldest(waiting)
         self.close()
-
-    def requests(self):
-        """Of every file, sorted by path; a file's first has no body, and stands for its output."""
-        for path in self.files():
-            yield Request(path, None, 0, "")
-            with open(os.path.join(os.fsencode(self.config["data"]), path), "rb") as stream:
-                for body, records, place in self.packed(stream, path):
-                    yield Request(path, body, records, place)
-
-    def files(self):
-        root = os.fsencode(self.config["data"])
-        found = []
-        for directory, _, names in os.walk(root):
-            for name in names:
-                path = os.path.join(directory, name)
-                if os.path.isfile(path):
-                    found.append(os.path.relpath(path, root))
-                else:
-                    self.note("not posted, as it is no file: %s" % printable(os.path.relpath(path, root)))
-        if not found:
-            raise Fault("data", "the data holds no file")
-        return sorted(found)
-
-    def packed(self, stream, path):
-        """(body, records, place) of each request of a file; a record is in one piece, and one alone may fill it."""
-        limit = self.config["max_payload"] * MEGABYTE
-        if self.config["split"] != "Line":
-            body = stream.read(limit + 1)
-            self.check(body, limit, printable(path))
-            if body:
-                yield body, 1, printable(path)
-            return
-        most = 1 if self.config["strategy"] == "SingleRecord" else sys.maxsize
-        parts, size, first, number = [], 0, 1, 0
-        while True:
-            line = stream.readline(limit + 1)
-            number += 1
-            if parts and (not line or len(parts) >= most or size + len(line) > limit):
-                yield b"".join(parts), len(parts), "%s, line %d" % (printable(path), first)
-                parts, size, first = [], 0, number
-            if not line:
-                return
-            self.check(line, limit, "%s, line %d" % (printable(path), number))
-            parts.append(line)
-            size += len(line)
-
-    def check(self, record, limit, place):
-        if len(record) > limit:
-            words = "%s: a record is larger than max_payload, %d MB" % (place, self.config["max_payload"])
-            raise Fault("payload", words)
 
     # -- the answers
 
@@ -238,9 +183,9 @@ class Batch:
                 fault = again.args[0]
                 if number == tries:
                     more = " (tried %d times)" % tries if tries > 1 else ""
-                    raise Fault(fault.args[0], fault.args[1] + more)
+                    raise Fault(fault.args[0], fault.args[1] + more) from None
                 if self.ended.wait(min(2.0, 0.2 * 2**number)):
-                    raise fault
+                    raise fault from None
         raise AssertionError("no try is left")
 
     def post(self, request):
@@ -258,10 +203,11 @@ class Batch:
                 raise Again(fault) if answer.status >= 500 or answer.status == 429 else fault
             return self.spool(connection, answer, until)
         except socket.timeout:
-            raise Again(Fault("answer", "POST /invocations (%s) took longer than %g s" % (request.place, limit)))
+            words = "POST /invocations (%s) took longer than %g s" % (request.place, limit)
+            raise Again(Fault("answer", words)) from None
         except (OSError, http.client.HTTPException) as error:
             words = "POST /invocations (%s) broke off: %s" % (request.place, words_of(error))
-            raise Again(Fault("connection", words))
+            raise Again(Fault("connection", words)) from error
         finally:
             connection.close()
 
@@ -287,7 +233,7 @@ class Batch:
             try:
                 held.write(data)
             except OSError as error:
-                raise Fault("disk", "an answer could not be kept: %s" % words_of(error))
+                raise Fault("disk", "an answer could not be kept: %s" % words_of(error)) from error
         held.seek(0)
         return held
 
@@ -303,11 +249,6 @@ class Batch:
     def note(self, words):
         if len(self.notes) < NOTES:
             self.notes.append(words)
-
-
-def printable(path):
-    text = path.decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
 
 
 def words_of(error):

@@ -1,4 +1,5 @@
-"""What the client of a transform step said, and the verdict that follows from it and from the server's end. Pure."""
+"""The client of a transform step: its command, what it said, and the verdict that follows from that and from the
+server's end. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +7,26 @@ import dataclasses
 import json
 from dataclasses import dataclass
 
-from runner.engine.base import Outcome, StopReason, Verdict
+from runner.agent import batch_source
+from runner.engine.base import Launch, Outcome, StopReason, Verdict
+from runner.sagemaker.job import Transform
+from runner.spec.mounts import TRANSFORM
+
+PORT = 8080
+
+
+def client_command(transform: Transform, python: str) -> tuple[str, ...]:
+    """The words that run the client with an interpreter. The data and the output are at their places in `TRANSFORM`."""
+    config = {**dataclasses.asdict(transform), "data": TRANSFORM["data"], "output": TRANSFORM["output"], "port": PORT}
+    return (python, "-I", "-S", "-B", "-c", batch_source(), json.dumps(config))
+
+
+def server_part(launch: Launch) -> Launch:
+    """What of a transform step's launch the server sees; the model is not unpacked yet."""
+    mounts = tuple(item for item in launch.job.inputs if item.name == "model")
+    job = dataclasses.replace(launch.job, inputs=mounts, outputs=())
+    bound = tuple(item for item in launch.inputs if item.name == "model")
+    return dataclasses.replace(launch, job=job, inputs=bound, outputs=())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,6 @@
 """A transform step: one container that serves, and a short one beside it, in its network, that posts the data.
 
-1. The server sees what SageMaker shows it: its unpacked model, `serve`, its environment; neither the data nor the output.
+1. The server sees what SageMaker shows it: its unpacked model, `serve`, its environment; neither data nor output.
 2. The step passes only if the client says that every record was answered with 200 and every answer written; what the
    server said or how it ended afterwards is no proof of that, and no doubt of it.
 3. A server that ends before that fails the step, by its own exit, memory kill or time-out.
@@ -10,25 +10,19 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import logging
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.agent import batch_source
 from runner.engine.base import BoundInput, Image, Launch, Outcome, Sink, StartMode, StopReason, Verdict
 from runner.engine.container import DockerContainer, now
 from runner.engine.creation import SHARED
-from runner.engine.posting import Posted, judge, posted
+from runner.engine.posting import Posted, client_command, judge, posted, server_part
 from runner.engine.unpack import BadModel, Stopped, find_archive, unpack
 from runner.errors import EnvironmentFault
 from runner.sagemaker.job import ContainerJob, InputMount, Limits
 
-log = logging.getLogger(__name__)
-
-PORT = 8080
 LINGER = 3.0
 """Seconds that a server has to end by itself after it broke off a connection: its own end says more than that."""
 _TOLD = 1 << 20
@@ -39,26 +33,22 @@ Make = Callable[[Launch], DockerContainer]
 
 def server_launch(launch: Launch, model: Path) -> Launch:
     """The server's part of a transform step's launch. `model` is the directory of the unpacked model."""
-    bound = tuple(dataclasses.replace(item, host=model) for item in launch.inputs if item.name == "model")
-    mounts = tuple(item for item in launch.job.inputs if item.name == "model")
-    job = dataclasses.replace(launch.job, inputs=mounts, outputs=())
-    return dataclasses.replace(launch, job=job, inputs=bound, outputs=())
+    part = server_part(launch)
+    return dataclasses.replace(part, inputs=tuple(dataclasses.replace(item, host=model) for item in part.inputs))
 
 
 def client_launch(launch: Launch, image: Image, server: str) -> Launch:
-    """The client's part: the data, read-only, and the output. It is root, whatever the image's USER, to read any data."""
+    """The client's part: the data, read-only, and the output. It is root, whatever the image's USER."""
     transform = launch.job.transform
     if transform is None or image.python is None:
         raise ValueError("no transform step, or no Python")
     data = next(item for item in launch.inputs if item.name == "data")
-    (output,) = launch.outputs
-    config = {**dataclasses.asdict(transform), "data": data.target, "output": output.target, "port": PORT}
     source = next(item.source for item in launch.job.inputs if item.name == "data")
     job = ContainerJob(
         step=launch.job.step,
         step_type=launch.job.step_type,
         image=image.reference,
-        entrypoint=(image.python, "-I", "-S", "-B", "-c", batch_source(), json.dumps(config)),
+        entrypoint=client_command(transform, image.python),
         inputs=(InputMount("data", data.target, source, private="read-only"),),
         outputs=launch.job.outputs,
         limits=Limits(),
@@ -122,9 +112,7 @@ class Serving:
     def run(self, stdout: Sink, stderr: Sink) -> Outcome:
         started, began = now(), time.monotonic()
         outcome = self._before() or self._serve_and_post(stdout, stderr)
-        return dataclasses.replace(
-            outcome, started_at=started, finished_at=now(), seconds=time.monotonic() - began
-        )
+        return dataclasses.replace(outcome, started_at=started, finished_at=now(), seconds=time.monotonic() - began)
 
     def _before(self) -> Outcome | None:
         """How the step ends without a server: a model that is none, a stop."""

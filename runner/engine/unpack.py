@@ -6,7 +6,6 @@ are followed in the container only. Owners and times are not kept; files are 064
 
 from __future__ import annotations
 
-import os
 import shutil
 import tarfile
 import zlib
@@ -106,4 +105,4 @@ def _folders(place: Path, name: str) -> None:
         place.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
         raise BadModel(f"member {name!r} lies below another one that is a file") from error
-    os.chmod(place, 0o755)  # noqa: PTH101  # whatever the umask is: an image's USER must read it
+    place.chmod(0o755)  # whatever the umask is: an image's USER must read it

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from runner.engine.base import BoundOutput, Image, Launch, StartMode
 from runner.report.history import when
 from runner.report.text import one_line
-from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, InputMount, StepData
+from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, InputMount, StepData, Transform
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan
@@ -75,6 +75,8 @@ class _Hand:
         for mount, place in zip(job.inputs, inputs, strict=True):
             lines += [*self._origin(mount), self._copy(mount, place.host)]
         lines += _config_files(job, [*config, *outputs])
+        if job.transform is not None:
+            return [*lines, *_serve(job, job.transform, self.work, inputs, outputs), *_publish(job, root)]
         lines.append(_docker(job, self.work, (*inputs, *outputs, *config)))
         return lines + list(_publish(job, root))
 
@@ -121,6 +123,31 @@ def _config_files(job: ContainerJob, places: list[BoundOutput]) -> list[str]:
         content = _words("printf", "%s", item.content)
         lines.append(f"{content} > {shlex.quote(str(hosts[str(target.parent)] / target.name))}")
     return lines
+
+
+def _serve(
+    job: ContainerJob, transform: Transform, work: Path, inputs: list[BoundOutput], outputs: list[BoundOutput]
+) -> Iterable[str]:
+    """The server in the background, the client beside it, in its network, and the server's end."""
+    from runner.engine.posting import client_command
+    from runner.engine.recipes import docker_reference
+
+    name = f"{FOLDER}-{job.step}"
+    model = [place for place in inputs if place.name == "model"]
+    for place in model:
+        archive = f"{shlex.quote(str(place.host))}/*.tar.gz"
+        yield f"tar -xzf {archive} --no-same-owner -C {shlex.quote(str(place.host))} && rm {archive}"
+    command = _docker(job, work, tuple(model))
+    yield command.replace("docker run --rm", f"docker run --rm --detach --name {shlex.quote(name)}", 1)
+    yield '# What run-pipeline posts the data with; its last words say `"done": true`, or why not.'
+    mounts = [place for place in (*inputs, *outputs) if place.name != "model"]
+    options = ["docker", "run", "--rm", "--network", f"container:{name}"]
+    options += [
+        word for place in mounts for word in ("--mount", f"type=bind,source={place.host},target={place.target}")
+    ]
+    python, *words = client_command(transform, "python3")
+    yield _folded([*options, "--entrypoint", python], [docker_reference("python"), *words])
+    yield _words("docker", "stop", "--time", f"{job.limits.grace:g}", name)
 
 
 def _docker(job: ContainerJob, work: Path, mounts: tuple[BoundOutput, ...]) -> str:

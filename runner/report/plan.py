@@ -10,7 +10,7 @@ from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
-from runner.sagemaker.job import ContainerJob, InputMount, Limits, OutputMount, StepData
+from runner.sagemaker.job import ContainerJob, InputMount, Limits, OutputMount, StepData, Transform
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan, PlannedStep
@@ -66,16 +66,40 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     if job.working_dir:
         yield "cwd", job.working_dir
     yield from _env(job)
-    targets = max(map(len, [*(m.target for m in job.inputs), *(m.target for m in job.outputs)]), default=0)
+    places: tuple[InputMount | OutputMount, ...] = (*job.inputs, *job.outputs)
+    shown = {place.target: _place(job, place) for place in places}
+    targets = max(map(len, shown.values()), default=0)
     for mount in job.inputs:
-        yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {_source(mount, reused)}"
+        yield "input", f"{shown[mount.target]:<{targets}}  {style.sign('←')} {_source(mount, reused)}"
     for output in job.outputs:
-        yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
+        yield "output", f"{shown[output.target]:<{targets}}  {style.sign('→')} {_destination(output)}"
+    if job.transform is not None:
+        yield from _transform(job.transform)
     for file in job.config:
         yield "config", file.target
     yield "limits", limits(job.limits)
     yield "network", "none" if job.network == "none" else f"{job.network} (open)"
     yield "starts", f"when {listed(step.needs)} passed" if step.needs else "at once"
+
+
+def _place(job: ContainerJob, mount: InputMount | OutputMount) -> str:
+    """Where the container finds it; a server has no path for what it is sent and what it answers."""
+    if job.transform is None:
+        return mount.target
+    kinds = {"model": f"{mount.target}, unpacked", "data": "POST /invocations", "output": "answers, as <file>.out"}
+    return kinds[mount.name]
+
+
+def _transform(wanted: Transform) -> Iterator[Row]:
+    what = "a file" if wanted.split != "Line" else "a line" if wanted.strategy == "SingleRecord" else "lines"
+    at_once = f"{wanted.max_concurrent} at a time"
+    yield (
+        "requests",
+        f"{what} in each, at most {wanted.max_payload} MB, {at_once}, within {wanted.invocation_timeout:g} s",
+    )
+    if wanted.open:
+        yield "requests", f"the server's /execution-parameters may say otherwise: {', '.join(wanted.open)}"
+    yield "requests", f"as soon as /ping answers 200, within {wanted.ping_timeout:g} s"
 
 
 def _env(job: ContainerJob) -> Iterator[Row]:

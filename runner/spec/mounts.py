@@ -17,7 +17,7 @@ CODE = "/opt/ml/processing/input/code"
 """Where ScriptProcessor puts the code."""
 MODEL = "/opt/ml/model"
 TRANSFORM = {"model": MODEL, "data": "/transform/data", "output": "/transform/output"}
-"""Of a transform step: the server sees the model alone; the other two are where the client that posts them sees them."""
+"""Of a transform step: the server sees the model alone; the others are where the client that posts them has them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from runner.errors import Problem
+from runner.spec import transform
 from runner.spec.document import Place
 from runner.spec.draft import Draft
 from runner.spec.fields import StepType
-from runner.spec import transform
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
 from runner.spec.names import did_you_mean
 
@@ -22,6 +22,7 @@ Fault = tuple[Place, str]
 def problems(draft: Draft) -> Iterator[Problem]:
     """What SageMaker, or this runner, would refuse about each step by itself."""
     for name, step in draft.whole():
+        faults: Iterable[Fault]
         if step.type is StepType.TRANSFORM:
             faults = transform.faults(draft, step)
         else:

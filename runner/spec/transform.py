@@ -55,7 +55,7 @@ def misplaced(step: StepSpec) -> Iterator[Fault]:
 
 
 def model_fault(root: Path, step: StepSpec) -> str:
-    """Why a model of the host's can be none, or an empty text. What another step wrote is looked at when it is there."""
+    """Why a model of the host's can be none, or an empty text. That of another step is looked at when it is there."""
     source = step.inputs["model"].source if "model" in step.inputs else None
     if source is None:
         return ""
@@ -100,7 +100,10 @@ def _sizes(wanted: Transform) -> Iterator[Fault]:
 def _environment(pipelines: dict[str, str], own: dict[str, str]) -> Iterator[Fault]:
     number = len(pipelines | own)
     if number > _VARIABLES:
-        yield ("env",), f"{number} variables, the pipeline's included; SageMaker takes at most {_VARIABLES} in a transform"
+        yield (
+            ("env",),
+            f"{number} variables, the pipeline's included; SageMaker takes at most {_VARIABLES} in a transform",
+        )
     for key, value in (pipelines | own).items():
         place = ("env", key) if key in own else ("env",)
         if len(key) > _KEY:

@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 SAY = threading.Lock()
 BUSY = [0]
@@ -30,8 +31,8 @@ def model():
     found = {}
     for directory, _, names in os.walk("/opt/ml/model"):
         for name in names:
-            with open(os.path.join(directory, name)) as handle:
-                found[os.path.relpath(handle.name, "/opt/ml/model")] = handle.read()
+            path = Path(directory, name)
+            found[str(path.relative_to("/opt/ml/model"))] = path.read_text()
     return found
 
 
@@ -80,7 +81,7 @@ def stop(number, _frame):
 
 
 signal.signal(signal.SIGTERM, stop)
-say(argv=sys.argv[1:], env=dict(os.environ), model=model(), root=sorted(os.listdir("/")))
+say(argv=sys.argv[1:], env=dict(os.environ), model=model(), root=sorted(path.name for path in Path("/").iterdir()))
 if "EARLY" in os.environ:
     sys.exit(int(os.environ["EARLY"]))
 ThreadingHTTPServer((os.environ.get("BIND", "0.0.0.0"), 8080), Handler).serve_forever()
