@@ -116,7 +116,7 @@ class Handler(BaseHTTPRequestHandler):
 def main() -> None:
     Handler.model = Model(MODEL)
     server = ThreadingHTTPServer(("0.0.0.0", PORT), Handler)  # noqa: S104  # SageMaker calls from outside
-    signal.signal(signal.SIGTERM, lambda number, frame: threading.Thread(target=server.shutdown).start())
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=server.shutdown).start())
     batch = os.environ.get("SAGEMAKER_BATCH", "false")
     logger.info("%d features, port %d, batch %s", len(Handler.model.features), PORT, batch)
     server.serve_forever()

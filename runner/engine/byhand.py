@@ -131,7 +131,7 @@ status=0
 wait "$!" || status=$?
 say "the client: $(cat "$work/said")"
 case $(cat "$work/said") in *'"done": true'*) ;; *) [ "$status" != 0 ] || status=1 ;; esac
-docker stop --time "$grace" "$name" >/dev/null || : # it may have ended by itself
+docker stop -t "$grace" "$name" >/dev/null || : # it may have ended by itself
 wait "$client" || : # how the server ends after that does not count
 client=''
 exit "$status"

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from runner.engine.base import BoundOutput, Image, Launch, StartMode
 from runner.report.history import when
 from runner.report.text import one_line
-from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, InputMount, StepData, Transform
+from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, HostData, InputMount, StepData, Transform
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan
@@ -135,10 +135,10 @@ def _serve(
     name = f"{FOLDER}-{job.step}"
     model = [place for place in inputs if place.name == "model"]
     for place in model:
-        archive = f"{shlex.quote(str(place.host))}/*.tar.gz"
-        yield f"tar -xzf {archive} --no-same-owner -C {shlex.quote(str(place.host))} && rm {archive}"
-    command = _docker(job, work, tuple(model))
-    yield command.replace("docker run --rm", f"docker run --rm --detach --name {shlex.quote(name)}", 1)
+        archive = str(place.host / _archive(job))
+        yield _words("tar", "-xzf", archive, "--no-same-owner", "-C", str(place.host))
+        yield _words("rm", archive)
+    yield _docker(job, work, tuple(model), "--detach", "--name", name)
     yield '# What run-pipeline posts the data with; its last words say `"done": true`, or why not.'
     mounts = [place for place in (*inputs, *outputs) if place.name != "model"]
     options = ["docker", "run", "--rm", "--network", f"container:{name}"]
@@ -147,11 +147,19 @@ def _serve(
     ]
     python, *words = client_command(transform, "python3")
     yield _folded([*options, "--entrypoint", python], [docker_reference("python"), *words])
-    yield _words("docker", "stop", "--time", f"{job.limits.grace:g}", name)
+    yield _words("docker", "stop", "-t", f"{job.limits.grace:g}", name)
 
 
-def _docker(job: ContainerJob, work: Path, mounts: tuple[BoundOutput, ...]) -> str:
-    """Every mount is writable: the inputs are copies."""
+def _archive(job: ContainerJob) -> str:
+    """The file name of a transform step's model."""
+    source = next(mount.source for mount in job.inputs if mount.name == "model")
+    if isinstance(source, HostData) and not Path(source.path).is_dir():
+        return Path(source.path).name
+    return "model.tar.gz"
+
+
+def _docker(job: ContainerJob, work: Path, mounts: tuple[BoundOutput, ...], *more: str) -> str:
+    """Every mount is writable: the inputs are copies. `more` are further options."""
     from runner.engine.dockercli import arguments
     from runner.engine.recipes import docker_reference
     from runner.engine.render import docker_argv
@@ -166,7 +174,7 @@ def _docker(job: ContainerJob, work: Path, mounts: tuple[BoundOutput, ...]) -> s
     )  # fmt: skip
     words = docker_argv(launch, by_reference=True)
     end = len(words) - 1 - len(arguments(launch))
-    return _folded(words[:end], words[end:])
+    return _folded([*words[:2], *more, *words[2:end]], words[end:])
 
 
 def _folded(options: list[str], command: list[str]) -> str:

@@ -195,8 +195,7 @@ class StepSpec(Strict):
     timeout: Timeout | None = None
     """Seconds, or `90s`, `5m`, `1h`: then the step is stopped and has failed. Without it there is no limit."""
     stop_grace: Grace = 120.0
-    """Seconds (or `90s`, `5m`) between SIGTERM and SIGKILL at a time-out; an interrupted run waits 1 second.
-    For the server of a transform step, also when all is done, and 30 by default."""
+    """Seconds (or `5m`) from SIGTERM to SIGKILL (a transform's server: 30); an interrupted run waits 1 second."""
     network: Network = Network.NONE
     """`none` (the default): the step reaches nothing outside its container; `bridge`: Docker's usual network."""
 
