@@ -70,6 +70,11 @@ def xgboost_image(engine: object) -> str:
     return _built("xgboost")
 
 
+@pytest.fixture(scope="session")
+def xgboost_inference_image(engine: object) -> str:
+    return _built("xgboost-inference")
+
+
 def _built(name: str) -> str:
     from runner.engine import images
 

@@ -57,5 +57,11 @@ def requirements_source() -> str:
     return _read("requirements")
 
 
+@cache
+def batch_source() -> str:
+    """The client that a transform step's data is posted with, for `-c` as well."""
+    return _joined("records", "batch")
+
+
 def _read(part: str) -> str:
     return (Path(__file__).parent / f"{part}.py").read_text(encoding="utf-8")

@@ -28,6 +28,9 @@ class Verdict(enum.StrEnum):
     """The user stopped the run."""
     MISSING_OUTPUT = "missing-output"
     INVALID_OUTPUT = "invalid-output"
+    TRANSFORM = "transform"
+    """The server of a transform step ran, but its model could not be unpacked, it did not become healthy, or it did
+    not answer a request as a transform job needs it."""
     INFRASTRUCTURE = "infrastructure"
     """The engine, the disk or an outside hand: says nothing about the script. Exit code 3, not 1."""
 

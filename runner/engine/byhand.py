@@ -61,8 +61,8 @@ report() {
 }
 
 client='' work='' started=''
-leave() {
-  local status=$?
+leave() { # [STATUS]
+  local status=${1:-$?}
   trap '' INT TERM HUP # a second Ctrl-C must not stop the clean-up
   trap - EXIT
   [ -z "$client" ] || remove
@@ -106,3 +106,34 @@ exit "$status"
 """.strip("\n")
 
 START_SHELL = START.replace("</dev/null", "<&0")
+
+UNPACK = r"""
+unpack() { # DIRECTORY; the model's archive in it becomes its content, as SageMaker does for a server
+  local archive=$1/model.tar.gz
+  [ -e "$archive" ] || archive=$(printf '%s\n' "$1"/*.tar.gz)
+  tar -xzf "$archive" --no-same-owner -C "$1" || fail "the model cannot be unpacked: $archive"
+  rm -f -- "$archive"
+}
+""".strip("\n")
+
+START_SERVING = r"""
+post_gone() { docker rm --force "$name-post" >/dev/null 2>&1 || :; } # most often it is gone
+trap 'status=$?; post_gone; leave "$status"' EXIT
+started=yes
+"${run[@]}" </dev/null &
+client=$!
+until [ "$(docker inspect --format '{{.State.Running}}' "$name" 2>/dev/null)" = true ]; do
+  kill -0 "$client" 2>/dev/null || fail "the server has ended"
+  sleep 0.1
+done
+"${post[@]}" </dev/null >"$work/said" &
+status=0
+wait "$!" || status=$?
+say "the client: $(cat "$work/said")"
+case $(cat "$work/said") in *'"done": true'*) ;; *) [ "$status" != 0 ] || status=1 ;; esac
+docker stop -t "$grace" "$name" >/dev/null || : # it may have ended by itself
+wait "$client" || : # how the server ends after that does not count
+client=''
+exit "$status"
+""".strip("\n")
+"""Runs `run`, a server, and beside it `post`, a client; the status is the client's."""

@@ -100,6 +100,8 @@ class DockerContainer:
         self._stop: StopReason | None = None
         self._kill_at: float | None = None
         self._ended = False
+        self.going = threading.Event()
+        """Set in `run` when the container runs, or could not be started."""
         self._nonce = secrets.token_hex(16)
         self._wake_read, self._wake_write = os.pipe()
         self._lock = threading.Lock()
@@ -117,7 +119,9 @@ class DockerContainer:
         """See `engine.base.Container.run`."""
         started, began = now(), time.monotonic()
         sinks = Sinks(self._nonce, stdout, stderr, lambda: self._end(None, 0.0))
-        if self._start_or_go():
+        goes = self._start_or_go()
+        self.going.set()
+        if goes:
             limit = self._launch.job.limits.timeout
             self._follow(sinks, None if limit is None else began + limit)
             sinks.end()

@@ -21,6 +21,10 @@ HIDDEN = "/.runner"
 """Where a staged container sees the run directory until the agent has mounted this step's part of it."""
 
 
+SHARED = "container:"
+"""Before a container's id: a network that is that container's, its host name with it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Private:
     """How one input of a plain or cold container was made private: a volume's name, or a directory that is bound."""
@@ -58,7 +62,7 @@ def create(api: Any, launch: Launch, privates: Sequence[Private]) -> str:
     cold = launch.image.mode is StartMode.COLD
     container = api.create_container(
         image=launch.image.id,
-        hostname=job.hostname,
+        hostname=None if job.network.startswith(SHARED) else job.hostname,
         # With an agent the job's values travel in its message: see `script_environment` there.
         environment=[f"{key}={value}" for key, value in environment(launch)] if cold else [],
         working_dir=(job.working_dir or "") if cold else "/",

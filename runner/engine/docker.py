@@ -7,12 +7,12 @@ import dataclasses
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.agent import agent_source
-from runner.engine import cluster, creation, network, privacy, requirements
+from runner.engine import cluster, creation, network, privacy, requirements, serving
 from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
 from runner.engine.base import Container, EngineInfo, Image, Installation, Launch, Leftover, StartMode
@@ -85,7 +85,9 @@ class DockerEngine:
 
     def prepare(self, launch: Launch) -> Container:
         self._guard(launch.run_id)
-        return self._cluster(launch) if launch.members else self._container(launch)
+        if launch.members:
+            return self._cluster(launch)
+        return self._serving(launch) if launch.job.transform is not None else self._container(launch)
 
     def _cluster(self, launch: Launch) -> Container:
         with lost_is(EngineLost):
@@ -93,13 +95,23 @@ class DockerEngine:
         members = [dataclasses.replace(member, peering=peering) for member in launch.members]
         return cluster.create(members, self._container, lambda: network.remove(self._api, peering.network))
 
+    def _serving(self, launch: Launch) -> Container:
+        with _laid_out(launch):
+            return serving.prepare(launch, self._container, self._with_python(launch.image))
+
     def _container(self, launch: Launch) -> DockerContainer:
-        try:
-            launch.scratch.mkdir(parents=True, exist_ok=True)
-            with lost_is(EngineLost):
-                return self._staged(launch) if launch.image.mode is StartMode.STAGED else self._plain(launch)
-        except OSError as error:
-            raise WorkspaceError(f"the step's directories could not be prepared: {error}") from error
+        with _laid_out(launch), lost_is(EngineLost):
+            return self._staged(launch) if launch.image.mode is StartMode.STAGED else self._plain(launch)
+
+    def _with_python(self, image: Image) -> Image:
+        """The image itself, or any that has an interpreter."""
+        able = image if image.python else self._any_image_with_python()
+        if able is None:
+            raise ImageUnavailable(
+                f"a transform step's batches are posted with Python, which image {image.reference!r} does not have",
+                remedy="run `run-pipeline images build python`",
+            )
+        return able
 
     def _staged(self, launch: Launch) -> DockerContainer:
         """Created, connected, started, told its job: all that can be done before its inputs exist."""
@@ -235,6 +247,16 @@ class DockerEngine:
             janitor.dismiss()
         self._janitors.clear()
         self._client.close()
+
+
+@contextlib.contextmanager
+def _laid_out(launch: Launch) -> Iterator[None]:
+    """With a scratch directory; what the disk refuses is the workspace's fault."""
+    try:
+        launch.scratch.mkdir(parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise WorkspaceError(f"the step's directories could not be prepared: {error}") from error
 
 
 def _engine_info(raw: dict[str, Any], api_version: str, where: Endpoint) -> EngineInfo:

@@ -12,7 +12,8 @@ A step is a Python callable, or a canned end:
 
 A callable gets private copies of its inputs. It runs in a thread of its own: `FakeStep.stopping` is its SIGTERM, and
 after the grace period the thread is abandoned, as SIGKILL would end it (its next write raises `Killed`).
-A step without a script writes one small file to each output and passes.
+A step without a script writes one small file to each output and passes; a transform step's script stands for its server
+and its client both, and without one its data is the answer.
 """
 
 from __future__ import annotations
@@ -121,10 +122,21 @@ Hook = Callable[[str, str], None]
 
 
 def small_outputs(step: FakeStep) -> int:
-    """The default script."""
+    """The default script. Of a transform step it has an answer for each file of the data, as a real one does."""
+    if step.launch.job.transform is not None:
+        _echo(step.inputs["data"], step.outputs["output"])
+        return 0
     for name, place in step.outputs.items():
         (place / "fake.txt").write_text(f"{step.name}.{name}\n", encoding="utf-8")
     return 0
+
+
+def _echo(data: Path, output: Path) -> None:
+    """A server that answers with what it is sent: one `.out` for each file."""
+    for path in (path for path in sorted(data.rglob("*")) if path.is_file()):
+        target = output / path.relative_to(data).with_name(f"{path.name}.out")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(path, target)
 
 
 class FakeEngine:

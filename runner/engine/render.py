@@ -18,7 +18,10 @@ from runner.engine import byhand
 from runner.engine.base import Launch
 from runner.engine.creation import argv, points, targets
 from runner.engine.dockercli import arguments, csv_field, docker_argv, image, options
+from runner.engine.posting import client_command, server_part
+from runner.engine.recipes import docker_reference
 from runner.errors import EnvironmentFault
+from runner.sagemaker.job import Transform
 
 __all__ = ["docker_argv", "reproduce_script", "shell_script"]
 
@@ -32,6 +35,8 @@ def reproduce_script(launch: Launch, *, directory: Path | None = None, by_refere
     directory is named relative to it, so that a run directory can be moved; other inputs are named absolutely.
     """
     where = directory or launch.scratch.parent
+    if launch.job.transform is not None:
+        return _reproduce_transform(launch, launch.job.transform, where, by_reference)
     return _script(
         launch,
         "reproduce",
@@ -46,6 +51,10 @@ def shell_script(launch: Launch, *, directory: Path | None = None, by_reference:
     """As `reproduce_script`, but with a shell where the command would start: same image, mounts, environment, limits
     and working directory. The command is shown first. Commands on a standard input that is no terminal work too."""
     where = directory or launch.scratch.parent
+    before: list[str] = []
+    if launch.job.transform is not None:
+        launch = server_part(launch)
+        before = ["# Only the server's: nothing posts the data here.", *_unpacking(launch)]
     run = _run('"${terminal[@]}"', options(launch, entrypoint="/bin/sh"), ["-c", _SHELL])
     told = [f"say {shlex.quote('the command of this step is:')}", f"say {shlex.quote('  ' + _command_text(launch))}"]
     return _script(
@@ -54,8 +63,49 @@ def shell_script(launch: Launch, *, directory: Path | None = None, by_reference:
         where,
         by_reference,
         [f"# Opens a shell in the container of {_about(launch)}, with nothing but docker.", *_without(launch)],
-        [byhand.TERMINAL, *run, *told, byhand.START_SHELL],
+        [*before, byhand.TERMINAL, *run, *told, byhand.START_SHELL],
     )
+
+
+def _reproduce_transform(launch: Launch, transform: Transform, where: Path, by_reference: bool) -> str:
+    """The server, and the client that posts the same requests to it."""
+    places = {place.name: place for place in _places(launch, where)}
+    poster = launch.image if launch.image.python else None
+    post = [
+        "post=(",
+        '  docker run --rm --name "$name-post" --network "container:$name" --user 0:0',
+        f"  --mount {_mount(places['data'])},readonly",
+        f"  --mount {_mount(places['output'])}",
+        *_client_words(transform, poster.python if poster and poster.python else "python3", poster is not None),
+        ")",
+    ]
+    run = _run("--rm", options(launch), arguments(launch))
+    body = [*_unpacking(launch), *run, *post, f"grace={launch.job.limits.grace:g}", byhand.START_SERVING]
+    return _script(
+        launch,
+        "reproduce",
+        where,
+        by_reference,
+        [
+            f"# Serves and posts {_about(launch)} again, by hand, with nothing but docker and tar.",
+            *_differences(launch),
+        ],
+        body,
+        apart=("data", "output"),
+    )
+
+
+def _client_words(transform: Transform, python: str, same_image: bool) -> list[str]:
+    command = client_command(transform, python)
+    where = '"$image"' if same_image else shlex.quote(docker_reference("python"))
+    return [f"  --entrypoint {shlex.quote(command[0])}", f"  {where}", f"  {shlex.join(command[1:])}"]
+
+
+def _unpacking(launch: Launch) -> list[str]:
+    folders = [
+        _folder("inputs", number, bound.name) for number, bound in enumerate(launch.inputs) if bound.name == "model"
+    ]
+    return [byhand.UNPACK, *(f'unpack "$work/{folder}"' for folder in folders)] if folders else []
 
 
 @dataclass(frozen=True)
@@ -71,7 +121,16 @@ class _Place:
     """Of what is mounted read-only: the directories in it on which other things are mounted."""
 
 
-def _script(launch: Launch, what: str, where: Path, by_reference: bool, head: list[str], body: list[str]) -> str:
+def _script(
+    launch: Launch,
+    what: str,
+    where: Path,
+    by_reference: bool,
+    head: list[str],
+    body: list[str],
+    apart: tuple[str, ...] = (),
+) -> str:
+    """`apart` names what is copied and reported, but not mounted in the container."""
     places = _places(launch, where)
     parts = [
         "#!/usr/bin/env bash",
@@ -84,7 +143,7 @@ def _script(launch: Launch, what: str, where: Path, by_reference: bool, head: li
         byhand.HEAD.replace(byhand.REPORT, "\n".join(_report(launch, places))),
         *_copies(launch, places),
         "mounts=(",
-        *(f"  --mount {_mount(place)}" for place in places),
+        *(f"  --mount {_mount(place)}" for place in places if place.name not in apart),
         ")",
         *_alone(launch),
         *body,

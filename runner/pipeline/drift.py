@@ -35,6 +35,7 @@ _WORDS = {
     "credentials": "credentials",
     "hostname": "hostname",
     "instance_count": "instances",
+    "transform": "transform",
 }
 """What a person wrote, by field of `job.json`; every other field follows from these, or belongs to one run."""
 CODE = CodeFile | CodeTree | CodeBundle

@@ -19,7 +19,7 @@ from runner.report.byhand_code import copy_code, packages
 from runner.report.history import when
 from runner.report.text import one_line
 from runner.sagemaker.code import installing
-from runner.sagemaker.job import ContainerJob, HostData, InputMount, StepData
+from runner.sagemaker.job import ContainerJob, HostData, InputMount, StepData, Transform
 from runner.sagemaker.paths import CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -99,6 +99,8 @@ class _Hand:
         lines += _config_files(job, [*config, *outputs])
         shut = [place for place in inputs if place.private == "read-only"]
         open_ = [BoundOutput(place.name, place.target, place.host) for place in inputs if place not in shut]
+        if job.transform is not None:
+            return [*lines, *_serve(job, job.transform, self.work, open_, outputs), *_publish(job, root)]
         lines.append(_docker(job, self.work, tuple(shut), (*open_, *others)))
         return lines + list(_publish(job, root))
 
@@ -159,8 +161,43 @@ def _config_files(job: ContainerJob, places: list[BoundOutput]) -> list[str]:
     return lines
 
 
-def _docker(job: ContainerJob, work: Path, shut: tuple[BoundInput, ...], mounts: tuple[BoundOutput, ...]) -> str:
-    """Every mount but those of `shut` is writable: the inputs are copies."""
+def _serve(
+    job: ContainerJob, transform: Transform, work: Path, inputs: list[BoundOutput], outputs: list[BoundOutput]
+) -> Iterable[str]:
+    """The server in the background, the client beside it, in its network, and the server's end."""
+    from runner.engine.posting import client_command
+    from runner.engine.recipes import docker_reference
+
+    name = f"{FOLDER}-{job.step}"
+    model = [place for place in inputs if place.name == "model"]
+    for place in model:
+        archive = str(place.host / _archive(job))
+        yield _words("tar", "-xzf", archive, "--no-same-owner", "-C", str(place.host))
+        yield _words("rm", archive)
+    yield _docker(job, work, (), tuple(model), "--detach", "--name", name)
+    yield '# What run-pipeline posts the data with; its last words say `"done": true`, or why not.'
+    mounts = [place for place in (*inputs, *outputs) if place.name != "model"]
+    options = ["docker", "run", "--rm", "--network", f"container:{name}"]
+    options += [
+        word for place in mounts for word in ("--mount", f"type=bind,source={place.host},target={place.target}")
+    ]
+    python, *words = client_command(transform, "python3")
+    yield _folded([*options, "--entrypoint", python], [docker_reference("python"), *words])
+    yield _words("docker", "stop", "-t", f"{job.limits.grace:g}", name)
+
+
+def _archive(job: ContainerJob) -> str:
+    """The file name of a transform step's model."""
+    source = next(mount.source for mount in job.inputs if mount.name == "model")
+    if isinstance(source, HostData) and not Path(source.path).is_dir():
+        return Path(source.path).name
+    return "model.tar.gz"
+
+
+def _docker(
+    job: ContainerJob, work: Path, shut: tuple[BoundInput, ...], mounts: tuple[BoundOutput, ...], *more: str
+) -> str:
+    """Every mount but those of `shut` is writable: the inputs are copies. `more` are further options."""
     from runner.engine.dockercli import arguments
     from runner.engine.recipes import docker_reference
     from runner.engine.render import docker_argv
@@ -175,7 +212,7 @@ def _docker(job: ContainerJob, work: Path, shut: tuple[BoundInput, ...], mounts:
     )  # fmt: skip
     words = docker_argv(launch, by_reference=True)
     end = len(words) - 1 - len(arguments(launch))
-    return _folded(words[:end], words[end:])
+    return _folded([*words[:2], *more, *words[2:end]], words[end:])
 
 
 def _folded(options: list[str], command: list[str]) -> str:

@@ -26,6 +26,7 @@ _BY_VERDICT = {
     Verdict.CANCELLED: "stopped with the run",
     Verdict.MISSING_OUTPUT: "an output is missing or empty",
     Verdict.INVALID_OUTPUT: "an output is not valid",
+    Verdict.TRANSFORM: "the server did not do what a transform needs",
     Verdict.INFRASTRUCTURE: "the engine or the machine failed",
 }
 

@@ -11,7 +11,16 @@ from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
 from runner.report.text import count, listed, one_line, quoted, seconds, size
-from runner.sagemaker.job import CodeBundle, CodeText, ContainerJob, InputMount, Limits, OutputMount, StepData
+from runner.sagemaker.job import (
+    CodeBundle,
+    CodeText,
+    ContainerJob,
+    InputMount,
+    Limits,
+    OutputMount,
+    StepData,
+    Transform,
+)
 from runner.sagemaker.paths import CHECKPOINTS
 from runner.spec import instances
 from runner.spec.instances import InstanceType
@@ -77,17 +86,21 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     if job.working_dir:
         yield "cwd", job.working_dir
     yield from _env(job)
+    places: tuple[InputMount | OutputMount, ...] = (*job.inputs, *job.outputs)
+    shown = {place.target: _place(job, place) for place in places}
     kept = [CHECKPOINTS] if job.checkpoints is not None else []
-    mounts = [*(m.target for m in job.inputs), *(m.target for m in job.outputs), *kept]
-    targets = max(map(len, mounts), default=0)
+    targets = max(map(len, [*shown.values(), *kept]), default=0)
     for mount in job.inputs:
-        origin = f"{_source(mount, reused)}{_dealt(mount, job)}, {_PRIVATE[mount.private]}"
-        yield "input", f"{mount.target:<{targets}}  {style.sign('←')} {origin}"
+        private = "" if job.transform is not None else f", {_PRIVATE[mount.private]}"
+        origin = f"{_source(mount, reused)}{_dealt(mount, job)}{private}"
+        yield "input", f"{shown[mount.target]:<{targets}}  {style.sign('←')} {origin}"
     yield from _packages(job)
     for output in job.outputs:
-        yield "output", f"{output.target:<{targets}}  {style.sign('→')} {_destination(output)}"
+        yield "output", f"{shown[output.target]:<{targets}}  {style.sign('→')} {_destination(output)}"
     if job.checkpoints is not None:
         yield "kept", f"{CHECKPOINTS:<{targets}}  {style.sign('↔')} {shown_path(Path(job.checkpoints))}"
+    if job.transform is not None:
+        yield from _transform(job.transform)
     for file in job.config:
         yield "config", file.target
     if job.instance_type is not None:
@@ -118,6 +131,26 @@ def _network(job: ContainerJob) -> str:
     if job.network == "none":
         return f"none; {reach}" if reach else "none"
     return f"{job.network} (open{'; ' + reach if reach else ''})"
+
+
+def _place(job: ContainerJob, mount: InputMount | OutputMount) -> str:
+    """Where the container finds it; a server has no path for what it is sent and what it answers."""
+    if job.transform is None:
+        return mount.target
+    kinds = {"model": f"{mount.target}, unpacked", "data": "POST /invocations", "output": "answers, as <file>.out"}
+    return kinds[mount.name]
+
+
+def _transform(wanted: Transform) -> Iterator[Row]:
+    what = "a file" if wanted.split != "Line" else "a line" if wanted.strategy == "SingleRecord" else "lines"
+    at_once = f"{wanted.max_concurrent} at a time"
+    yield (
+        "requests",
+        f"{what} in each, at most {wanted.max_payload} MB, {at_once}, within {wanted.invocation_timeout:g} s",
+    )
+    if wanted.open:
+        yield "requests", f"the server's /execution-parameters may say otherwise: {', '.join(wanted.open)}"
+    yield "requests", f"as soon as /ping answers 200, within {wanted.ping_timeout:g} s"
 
 
 def _env(job: ContainerJob) -> Iterator[Row]:

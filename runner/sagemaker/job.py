@@ -121,12 +121,36 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Transform:
+    """How the data of a transform step is cut into requests to its server."""
+
+    strategy: str
+    """`MultiRecord` or `SingleRecord`."""
+    split: str
+    """`None` or `Line`."""
+    assemble: str
+    """`None` or `Line`."""
+    content_type: str | None
+    """None: the request has no Content-Type."""
+    accept: str | None
+    max_payload: int
+    """Megabytes of 1024 * 1024 bytes."""
+    max_concurrent: int
+    max_retries: int
+    invocation_timeout: float
+    ping_timeout: float
+    open: tuple[str, ...] = ()
+    """Those of `strategy`, `max_payload`, `max_concurrent` that the spec does not name: the server's
+    `/execution-parameters`, if it has any, win over what stands here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerJob:
     """One step as one container. Tuples, not dicts, so that it can be hashed."""
 
     step: str
     step_type: str
-    """`processing` or `training`."""
+    """`processing`, `training` or `transform`."""
     image: str
     """The reference as the user wrote it, after the `images:` mapping."""
     entrypoint: tuple[str, ...] | None = None
@@ -158,6 +182,8 @@ class ContainerJob:
     """One for each instance, sorted by host name; none when there is one instance only."""
     credentials: str = "none"
     """`none`, `environment` or `endpoint`. The credentials themselves are never in a job."""
+    transform: Transform | None = None
+    """Of a transform step: the container serves, and a client posts the input `data` and writes the output."""
 
     def of(self, member: Member) -> ContainerJob:
         """The job as one of the instances runs it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from runner.sagemaker import processing, training
+from runner.sagemaker import processing, training, transform
 from runner.sagemaker.job import ContainerJob, Member
 from runner.sagemaker.request import Request
 from runner.spec.fields import StepType
@@ -19,12 +19,11 @@ def translate(pipeline: Pipeline, step: str) -> ContainerJob:
     of the spec sees: no image, or an input that takes the name of the code.
     """
     request = Request(pipeline, step)
-    job = _job(request)
+    job = _TYPES[request.spec.type](request)
     if job.instance_count == 1:
         return job
-    jobs = [_job(Request(pipeline, step, host)) for host in request.hosts]
+    jobs = [_TYPES[request.spec.type](Request(pipeline, step, host)) for host in request.hosts]
     return dataclasses.replace(job, members=tuple(Member(each.hostname, each.env, each.config) for each in jobs))
 
 
-def _job(request: Request) -> ContainerJob:
-    return training.job(request) if request.spec.type is StepType.TRAINING else processing.job(request)
+_TYPES = {StepType.PROCESSING: processing.job, StepType.TRAINING: training.job, StepType.TRANSFORM: transform.job}

@@ -210,6 +210,14 @@ def count(value: object) -> int:
     return number
 
 
+def retries(value: object) -> int:
+    """SageMaker's `InvocationsMaxRetries`."""
+    number = value.value if isinstance(value, Literal) else value
+    if isinstance(number, bool) or not isinstance(number, int) or not 0 <= number <= 3:
+        raise Misfit(f"expected 0, 1, 2 or 3; got {described(value)}")
+    return number
+
+
 def duration(value: object) -> float:
     """Seconds."""
     number = value.value if isinstance(value, Literal) else value

@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.errors import Problem
-from runner.spec import archives, modules
+from runner.spec import archives, modules, transform
 from runner.spec.document import shown
 from runner.spec.draft import Draft
+from runner.spec.fields import StepType
 from runner.spec.models import StepSpec, host_path, script_path
 from runner.spec.names import nearest_file
 
@@ -28,6 +29,8 @@ def problems(draft: Draft) -> Iterator[Problem]:
             yield draft.problem(name, ("script",), message)
         for port, given in step.inputs.items():
             message = _data(draft, given.source) if given.source is not None else ""
+            if not message and port == "model" and step.type is StepType.TRANSFORM:
+                message = transform.model_fault(draft.root, step)
             if message:
                 yield draft.problem(name, ("inputs", port), message, near=("source",))
 

@@ -13,7 +13,7 @@ from runner.errors import Problem
 from runner.spec.document import Place
 from runner.spec.draft import Draft
 from runner.spec.fields import StepType
-from runner.spec.models import StepSpec
+from runner.spec.models import StepSpec, Transform
 from runner.spec.mounts import CODE
 
 _INPUTS, _OUTPUTS, _CHANNELS = 10, 10, 20
@@ -26,7 +26,14 @@ _HYPERPARAMETERS, _HYPERPARAMETER_NAME, _HYPERPARAMETER_VALUE = 100, 256, 2500
 _OF_THE_SDK = 5
 """Hyperparameters that the SDK adds for a script: sagemaker_program, _submit_directory, _job_name, _region and
 _container_log_level."""
-_VARIABLES = {StepType.PROCESSING: (100, 256, 256), StepType.TRAINING: (100, 512, 512)}
+_MEGABYTES = 100
+"""`MaxConcurrentTransforms` times `MaxPayloadInMB`."""
+_INVOCATION = 3600
+_VARIABLES = {
+    StepType.PROCESSING: (100, 256, 256),
+    StepType.TRAINING: (100, 512, 512),
+    StepType.TRANSFORM: (16, 1024, 10240),
+}
 """How many, and the lengths of name and value."""
 
 Excess = tuple[Place, Place, str, str]
@@ -52,6 +59,23 @@ def _of_type(step: StepSpec) -> Iterator[Excess]:
         yield from _hyperparameters(step)
         yield from _words(step)
         yield from _runtime(step, None)
+    else:
+        yield from _requests(step.transform or Transform())
+
+
+def _requests(wanted: Transform) -> Iterator[Excess]:
+    total = wanted.max_payload * wanted.max_concurrent
+    if total > _MEGABYTES:
+        key = "max_concurrent" if "max_concurrent" in wanted.model_fields_set else "max_payload"
+        what = f"max_concurrent {wanted.max_concurrent} times max_payload {wanted.max_payload} is {total} MB"
+        yield ("transform", key), (), _at_most(what, _MEGABYTES), "MaxConcurrentTransforms, MaxPayloadInMB"
+    field = "ModelClientConfig.InvocationsTimeoutInSeconds"
+    if wanted.invocation_timeout > _INVOCATION:
+        what = f"{wanted.invocation_timeout:.12g} seconds"
+        yield ("transform", "invocation_timeout"), (), _at_most(what, _INVOCATION), field
+    if wanted.invocation_timeout < 1:
+        message = f"{wanted.invocation_timeout:g} seconds; SageMaker takes at least 1"
+        yield ("transform", "invocation_timeout"), (), message, field
 
 
 def _inputs(step: StepSpec) -> Iterator[Excess]:
@@ -135,8 +159,6 @@ def _hyperparameters(step: StepSpec) -> Iterator[Excess]:
 
 
 def _environment(draft: Draft, step: StepSpec) -> Iterator[Excess]:
-    if step.type not in _VARIABLES:
-        return
     most, longest_name, longest_value = _VARIABLES[step.type]
     shared = {key: value for key, value in draft.spec.env.items() if key not in step.env}
     number = len(shared) + len(step.env)

@@ -140,15 +140,17 @@ class Transform(Strict):
     split: Split = Split.NONE
     """`Line`: a record is a line; `None`: a record is a whole file."""
     assemble: Split = Split.NONE
-    """`Line`: the answers of a file are joined by line ends; `None`: put together as they are."""
+    """`Line`: a line end follows the answer to each request; `None`: answers are put together as they are."""
     accept: Filled | None = None
     """The Accept header, as `text/csv`."""
     max_payload: Annotated[int, before(fold.count, Annotated[int, Field(gt=0, le=100)])] = 6
-    """Most megabytes that a request may have."""
+    """Most megabytes (of 1024 * 1024 bytes) that a request may have."""
     max_concurrent: Annotated[int, before(fold.count, Annotated[int, Field(gt=0)])] = 1
     """Requests at one time."""
-    invocation_timeout: Timeout = 60.0
-    """Seconds that one request may take."""
+    max_retries: Annotated[int, before(fold.retries, Annotated[int, Field(ge=0, le=3)])] = 3
+    """How often a request is sent again when it times out, breaks off, or is answered with 5xx or 429: 0 to 3."""
+    invocation_timeout: Timeout = 600.0
+    """Seconds that one request may take, at most an hour."""
     ping_timeout: Timeout = 240.0
     """Seconds that the server may take until `/ping` answers 200."""
 
@@ -195,7 +197,7 @@ class StepSpec(Strict):
     timeout: Timeout | None = None
     """Seconds, or `90s`, `5m`, `1h`: then the step is stopped and has failed. Without it there is no limit."""
     stop_grace: Grace = 120.0
-    """Seconds (or `90s`, `5m`) between SIGTERM and SIGKILL at a time-out; an interrupted run waits 1 second."""
+    """Seconds (or `5m`) from SIGTERM to SIGKILL (a transform's server: 30); an interrupted run waits 1 second."""
     network: Network = Network.NONE
     """`none` (the default): the step reaches nothing but its own instances; `bridge`: Docker's usual network."""
 

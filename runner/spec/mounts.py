@@ -17,6 +17,9 @@ CODE = "/opt/ml/processing/input/code"
 """Where ScriptProcessor puts the code."""
 ENTRYPOINT = "/opt/ml/processing/input/entrypoint"
 """Where FrameworkProcessor puts the script that unpacks the code and starts it."""
+MODEL = "/opt/ml/model"
+TRANSFORM = {"model": MODEL, "data": "/transform/data", "output": "/transform/output"}
+"""Of a transform step: the server sees the model alone; the others are where the client that posts them has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +36,17 @@ def input_path(step: StepSpec, name: str) -> str:
     """The container directory of an input of a step."""
     if step.type is StepType.TRAINING:
         return f"/opt/ml/input/data/{name}"
+    if step.type is StepType.TRANSFORM:
+        return TRANSFORM[name]
     return step.inputs[name].path or f"{INPUT_ROOT}/{name}"
 
 
 def output_path(step: StepSpec, name: str) -> str:
     """The container directory of an output of a step."""
     if step.type is StepType.TRAINING:
-        return {"model": "/opt/ml/model", "output": "/opt/ml/output/data"}[name]
+        return {"model": MODEL, "output": "/opt/ml/output/data"}[name]
+    if step.type is StepType.TRANSFORM:
+        return TRANSFORM[name]
     return step.outputs[name].path or f"{OUTPUT_ROOT}/{name}"
 
 
@@ -50,7 +57,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     An input inside another input is allowed, as on SageMaker.
     """
     for name, step in draft.whole():
-        if step.type is StepType.TRAINING:
+        if step.type is not StepType.PROCESSING:
             continue
         mounts = _mounts(step)
         for index, mount in enumerate(mounts):

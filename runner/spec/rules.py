@@ -9,10 +9,10 @@ import posixpath
 from collections.abc import Iterator
 
 from runner.errors import Problem
-from runner.spec import instances
+from runner.spec import instances, transform
 from runner.spec.document import Place
 from runner.spec.draft import Draft
-from runner.spec.fields import Credentials, Distribution, StepType
+from runner.spec.fields import Credentials, StepType
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
 from runner.spec.names import did_you_mean, listed
 
@@ -24,9 +24,13 @@ Fault = tuple[Place, str]
 def problems(draft: Draft) -> Iterator[Problem]:
     """What neither SageMaker nor this runner can do about each step by itself."""
     for name, step in draft.whole():
-        of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
-        common = (*_program(draft, step), *_kept(step), *_instances(step), *_platform(draft, step))
-        for place, message in (*common, *of_type):
+        if step.type is StepType.TRANSFORM:
+            faults = (*transform.faults(draft, step), *_platform(draft, step))
+        else:
+            of_type = _training(step) if step.type is StepType.TRAINING else _processing(step)
+            common = (*_program(draft, step), *_kept(step), *_platform(draft, step), *transform.misplaced(step))
+            faults = (*common, *of_type)
+        for place, message in faults:
             yield draft.problem(name, place, message, key=True)
 
 
@@ -95,16 +99,6 @@ def _processing(step: StepSpec) -> Iterator[Fault]:
 def _kept(step: StepSpec) -> Iterator[Fault]:
     if step.checkpoints is not None and step.type is not StepType.TRAINING:
         yield ("checkpoints",), "is for training steps: only a training job has a CheckpointConfig"
-
-
-def _instances(step: StepSpec) -> Iterator[Fault]:
-    if step.type is StepType.TRANSFORM:
-        if step.instance_count > 1:
-            yield ("instance_count",), "a transform step runs with one instance here"
-        for name, given in step.inputs.items():
-            if given.distribution is not Distribution.FULLY_REPLICATED:
-                message = "is for processing and training steps; a transform step has one instance, which gets all"
-                yield ("inputs", name, "distribution"), message
 
 
 _OF_CREDENTIALS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")

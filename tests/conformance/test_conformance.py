@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from conformance.cases import Case, execute, lay_out
-from conformance.contract import POINTS
+from conformance.contract import CONTRACT, POINTS
 
 
 def _all() -> list[Case]:
@@ -34,3 +34,18 @@ def test_every_case_is_named_once_and_proves_known_points() -> None:
     unknown = {point for case in CASES for point in case.points} - POINTS.keys()
     assert not unknown
     assert all(case.points for case in CASES)
+
+
+def test_every_reproduced_point_has_a_case() -> None:
+    proven = {point for case in CASES for point in case.points}
+    missing = [point.name for point in CONTRACT if point.status == "reproduced" and point.name not in proven]
+    assert not missing, missing
+
+
+def test_every_other_point_stands_in_the_readme() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = [line for line in readme.partition("## What is not like SageMaker")[2].splitlines() if line.startswith("|")]
+    others = [point for point in CONTRACT if point.status != "reproduced"]
+    assert others
+    missing = [point.name for point in others if not any(point.readme and point.readme in row for row in rows)]
+    assert not missing, missing

@@ -86,7 +86,7 @@ def run_pipeline(workspace: Path, *arguments: str) -> Done:
 
 
 @pytest.fixture
-def cancer(runner: Runner, xgboost_image: str) -> Done:
+def cancer(runner: Runner, xgboost_image: str, xgboost_inference_image: str) -> Done:
     return runner("breast-cancer", "pipeline.yaml")
 
 
@@ -108,6 +108,7 @@ def test_every_step_passes(cancer: Done) -> None:
     assert set(cancer.states().values()) == {"passed"}
     order = list(cancer.steps)
     assert sorted(order) == [
+        "BatchTransform",
         "DataLoading",
         "ModelCalibration",
         "Package",
@@ -158,6 +159,16 @@ def test_the_predictions_are_of_the_test_rows(cancer: Done) -> None:
     test = pd.read_csv(next(cancer.output("TabularPreprocessing_training", "test").glob("*.csv")), dtype=str)
     predictions = pd.read_csv(cancer.output("XGBoostModelEval", "eval_output") / "predictions.csv", dtype=str)
     assert predictions[["patient_id", "target"]].equals(test[["patient_id", "target"]])
+
+
+def test_the_served_model_answers_as_the_evaluation_does(cancer: Done) -> None:
+    output = cancer.output("BatchTransform", "output")
+    assert [path.name for path in output.iterdir()] == ["test_features.csv.out"]
+    answers = (output / "test_features.csv.out").read_text().splitlines()
+    predictions = pd.read_csv(cancer.output("XGBoostModelEval", "eval_output") / "predictions.csv", dtype=str)
+    assert answers == predictions["prob_class_1"].tolist()
+    assert cancer.steps["BatchTransform"]["reason"] == "1 request answered, of 64 records in 1 file"
+    assert "stopped" in cancer.log("BatchTransform", "stdout").splitlines()[-1]
 
 
 def test_the_model_is_good(cancer: Done) -> None:
@@ -211,7 +222,7 @@ def test_every_published_file_is_still_as_its_manifest_says(cancer: Done) -> Non
         for name, output in step["outputs"].items():
             assert scan(cancer.output(step["step"], name)).digest == output["digest"], f"{step['step']}.{name}"
             checked += 1
-    assert checked == 14
+    assert checked == 16
 
 
 def test_the_users_data_and_scripts_are_untouched(cancer: Done) -> None:

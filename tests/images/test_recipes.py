@@ -20,7 +20,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_the_catalogue_mirrors_sagemakers_script_mode_images() -> None:
-    assert {"python", "sklearn", "xgboost"} <= set(images.catalogue())
+    assert {"python", "sklearn", "xgboost", "xgboost-inference"} <= set(images.catalogue())
     assert images.catalogue()["xgboost"].python == "3.10"
     assert images.catalogue()["sklearn"].python == "3.12"
 
@@ -37,6 +37,14 @@ def test_every_pin_is_exact_and_says_where_it_comes_from(name: str) -> None:
         requirement, _, source = pin.partition("#")
         assert requirement.count("==") == 1, pin
         assert source.strip(), f"{pin}: no source"
+
+
+def test_a_model_is_served_with_the_versions_it_was_trained_with() -> None:
+    def pins(name: str) -> set[str]:
+        lines = (recipes.catalogue()[name].folder / "requirements.txt").read_text().splitlines()
+        return {line.partition("#")[0].strip() for line in lines} - {""}
+
+    assert pins("xgboost-inference") <= pins("xgboost")
 
 
 @pytest.mark.parametrize("name", list(recipes.catalogue()))

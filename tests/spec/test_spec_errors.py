@@ -424,13 +424,6 @@ def test_data_that_cannot_be_used(refuse: Refuse, project: Path) -> None:
     ]
 
 
-def test_a_transform_step_has_one_instance(refuse: Refuse) -> None:
-    text = "    type: transform\n    image: x\n    instance_count: 2\n    inputs: {data: {source: a.py, %s}}\n"
-    lines = refuse("steps:\n  s:\n" + text % "distribution: ShardedByS3Key")
-    assert any(line.endswith("instance_count: a transform step runs with one instance here") for line in lines), lines
-    assert any("a transform step has one instance, which gets all" in line for line in lines)
-
-
 def test_data_that_may_not_be_read(refuse: Refuse, monkeypatch: pytest.MonkeyPatch) -> None:
     # The tests may run as root, to whom nothing is closed.
     monkeypatch.setattr(os, "access", lambda path, mode: not str(path).endswith("raw"))

@@ -81,7 +81,30 @@ TRAINING = [
      "steps.s.timeout: 0.25 seconds; SageMaker takes at least 1 (StoppingCondition.MaxRuntimeInSeconds)"),
 ]  # fmt: skip
 
-CASES = [("processing", *case) for case in PROCESSING] + [("training", *case) for case in TRAINING]
+SERVED: dict[str, Any] = {"script": None, "inputs": {"data": "data/raw"}}
+TRANSFORM = [
+    ({"transform": {"max_payload": 60, "max_concurrent": 2}},
+     "steps.s.transform.max_concurrent: max_concurrent 2 times max_payload 60 is 120 MB; SageMaker takes at most 100"
+     " (MaxConcurrentTransforms, MaxPayloadInMB)"),
+    ({"transform": {"invocation_timeout": "2h"}},
+     "steps.s.transform.invocation_timeout: 7200 seconds; SageMaker takes at most 3600"
+     " (ModelClientConfig.InvocationsTimeoutInSeconds)"),
+    ({"transform": {"invocation_timeout": 0.5}},
+     "steps.s.transform.invocation_timeout: 0.5 seconds; SageMaker takes at least 1"
+     " (ModelClientConfig.InvocationsTimeoutInSeconds)"),
+    ({"env": {f"V{n}": "x" for n in range(16)}},
+     "steps.s.env: 17 variables, the pipeline's included; SageMaker takes at most 16 (Environment)"),
+    ({"env": {"V": "x" * 10241}},
+     "steps.s.env.V: the value has 10241 characters; SageMaker takes at most 10240 (Environment)"),
+    ({"env": {"V" * 1025: "x"}},
+     f"steps.s.env.{'V' * 1025}: the name has 1025 characters; SageMaker takes at most 1024 (Environment)"),
+]  # fmt: skip
+
+CASES = [
+    *(("processing", *case) for case in PROCESSING),
+    *(("training", *case) for case in TRAINING),
+    *(("transform", SERVED | step, line) for step, line in TRANSFORM),
+]
 
 
 def document(kind: str, step: dict[str, Any]) -> str:

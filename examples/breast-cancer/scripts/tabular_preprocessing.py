@@ -2,7 +2,9 @@
 
 Reads   /opt/ml/processing/input/DATA/*.csv
 Writes  /opt/ml/processing/output/<split>/<split>_processed_data.csv, where <split> is `train`, `validation` and `test`
-        with --job_type training, and else the job type itself.
+        with --job_type training, and else the job type itself. With --job_type training also
+        /opt/ml/processing/output/features/test_features.csv: the test rows as a served model takes them, in the same
+        order, without header, id and label.
 Environment: ID_FIELD, LABEL_FIELD, POSITIVE_LABEL (the raw value that becomes 1), TRAIN_RATIO (default 0.7),
 TEST_VAL_RATIO (test's share of what train leaves, default 0.5), SEED (default 42).
 
@@ -119,6 +121,11 @@ def main(
         directory.mkdir(parents=True, exist_ok=True)
         rows.sort_values(id_field).to_csv(directory / f"{name}_processed_data.csv", index=False)
         logger.info("%s: %d rows, %d positive", name, len(rows), int(rows[label_field].sum()))
+    if "test" in splits:
+        directory = Path(output_paths["processed_data"]) / "features"
+        directory.mkdir(parents=True, exist_ok=True)
+        features = splits["test"].sort_values(id_field).drop(columns=[id_field, label_field])
+        features.to_csv(directory / "test_features.csv", index=False, header=False)
     return {name: len(rows) for name, rows in splits.items()}
 
 
