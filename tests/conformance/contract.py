@@ -61,7 +61,7 @@ CONTRACT = (
     # -- 1. what no public text settles
     Point("1.unknown.shm", "size of /dev/shm", "unknown", "/dev/shm"),
     Point("1.unknown.user", "run-as user: the image's USER applies", "unknown", "USER"),
-    Point("1.unknown.upload", "whether outputs upload after a failure", "unknown", "after a failed"),
+    Point("1.unknown.upload", "whether outputs upload after a failure", "unknown", "after a failed processing"),
     Point("1.unknown.empty", "an empty input prefix fails in practice", "unknown", "empty output"),
     Point("1.unknown.variables", "variables that the platform injects", "unknown", "variables"),
     # -- 1. where the code lies
@@ -79,7 +79,9 @@ CONTRACT = (
     Point("2.path.model", "/opt/ml/model becomes model.tar.gz"),
     Point("2.path.output-data", "/opt/ml/output/data becomes output.tar.gz, its content at the archive's root"),
     Point("2.failure", "the first 1024 characters of /opt/ml/output/failure become FailureReason"),
-    Point("2.export-after-failure", "artifacts are exported after a failure too"),
+    Point(
+        "2.export-after-failure", "artifacts are exported after a failure too", "different", "exported after a failed"
+    ),
     Point("2.file.hyperparameters", "hyperparameters.json: string to string"),
     Point("2.file.inputdataconfig", "inputdataconfig.json: per channel content type, mode, distribution, wrapper"),
     Point("2.file.resourceconfig", "resourceconfig.json: hosts, network interface, instance groups"),

@@ -104,6 +104,18 @@ CASES = [
         "1.limit.instances", {"instance_count": 101},
         "steps.s.instance_count: 101 instances; SageMaker takes at most 100 (ClusterConfig.InstanceCount)",
     ),
+    strict(
+        "2.limit.environment", {"type": "training", "env": {f"V_{n}": "x" for n in range(100)} | {"V": "x" * 513}},
+        "steps.s.env: 101 variables; SageMaker takes at most 100 (Environment)",
+        "steps.s.env.V: the value has 513 characters; SageMaker takes at most 512 (Environment)",
+    ),
+    strict(
+        "2.limit.hyperparameters",
+        {"type": "training", "hyperparameters": {f"h{n}": 1 for n in range(95)} | {"h": "x" * 2501}},
+        "steps.s.hyperparameters: 96 hyperparameters and the 5 that SageMaker's SDK adds for a script;"
+        " SageMaker takes at most 100 (HyperParameters)",
+        "steps.s.hyperparameters.h: the value has 2501 characters; SageMaker takes at most 2500 (HyperParameters)",
+    ),
     Case(
         name="1.limit, at every limit", files={"s.py": AT_THE_LIMIT, "data/a.csv": "a"}, check=at_the_limit,
         points=("1.limit.inputs", "1.limit.outputs", "1.limit.words", "1.limit.environment", "1.limit.localpath",

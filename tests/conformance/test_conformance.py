@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -49,3 +50,10 @@ def test_every_other_point_stands_in_the_readme() -> None:
     assert others
     missing = [point.name for point in others if not any(point.readme and point.readme in row for row in rows)]
     assert not missing, missing
+
+
+def test_the_readme_counts_the_points() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    number = Counter(point.status for point in CONTRACT)
+    said = f"{number['reproduced']} of its points are reproduced, {number['different']} are different, "
+    assert f"{said}{number['unknown']} are settled by no public text" in " ".join(readme.split())

@@ -110,6 +110,7 @@ def test_every_step_passes(cancer: Done) -> None:
     assert sorted(order) == [
         "BatchTransform",
         "DataLoading",
+        "DataProfile",
         "ModelCalibration",
         "Package",
         "TabularPreprocessing_calibration",
@@ -171,6 +172,20 @@ def test_the_served_model_answers_as_the_evaluation_does(cancer: Done) -> None:
     assert "stopped" in cancer.log("BatchTransform", "stdout").splitlines()[-1]
 
 
+def test_two_instances_share_the_part_files(cancer: Done) -> None:
+    output = cancer.output("DataProfile", "profile")
+    profiles = {path.stem: read_json(path) for path in output.iterdir()}
+    assert {name: found["host"] for name, found in profiles.items()} == {
+        "part-00000": "algo-1",
+        "part-00001": "algo-2",
+        "part-00002": "algo-1",
+    }
+    assert sum(found["rows"] for found in profiles.values()) == 569
+    hosts = cancer.steps["DataProfile"]["hosts"]
+    assert [(each["host"], each["exit_code"]) for each in hosts] == [("algo-1", 0), ("algo-2", 0)]
+    assert "algo-2 | " in cancer.log("DataProfile", "stdout")
+
+
 def test_the_model_is_good(cancer: Done) -> None:
     evaluation = read_json(cancer.output("XGBoostModelEval", "metrics_output") / "evaluation.json")
     assert evaluation["auc"] > 0.98
@@ -222,7 +237,7 @@ def test_every_published_file_is_still_as_its_manifest_says(cancer: Done) -> Non
         for name, output in step["outputs"].items():
             assert scan(cancer.output(step["step"], name)).digest == output["digest"], f"{step['step']}.{name}"
             checked += 1
-    assert checked == 16
+    assert checked == 17
 
 
 def test_the_users_data_and_scripts_are_untouched(cancer: Done) -> None:
