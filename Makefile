@@ -37,6 +37,7 @@ demo: images data ## Set everything up and run the example pipeline
 
 .PHONY: test
 test: images data ## Set everything up and run all tests, real containers included
+	@.ci/file-systems
 	RUN_PIPELINE_REQUIRE_DOCKER=1 $(WITH_ENGINE) $(BIN)/python -m pytest $(PYTEST_ARGS)
 
 .PHONY: lint

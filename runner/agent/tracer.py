@@ -49,7 +49,6 @@ class _RunnerTracer:
             "os.scandir": self.listed,
             "os.rename": self.made,
             "os.link": self.made,
-            "os.symlink": self.made,
             "os.truncate": self.truncated,
             "sqlite3.connect": self.database,
             "socket.connect": self.connected,

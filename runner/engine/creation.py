@@ -170,7 +170,7 @@ def _foreign(launch: Launch) -> list[Path]:
 
 def targets(launch: Launch) -> list[str]:
     """Every directory of the container on which something is mounted."""
-    return [*(bound.target for bound in launch.inputs), *(bound.target for bound in (*launch.outputs, *launch.config))]
+    return [*(bound.target for bound in launch.inputs), *(bound.target for bound in launch.written)]
 
 
 def points(target: str, targets: Iterable[str]) -> list[str]:

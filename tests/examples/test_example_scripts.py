@@ -188,7 +188,7 @@ def test_preprocessing_splits_in_three(
 ) -> None:
     source = load_data(raw) / "training_data"
     processed = preprocess(source)
-    assert sorted(entry.name for entry in processed.iterdir()) == ["test", "train", "validation"]
+    assert sorted(entry.name for entry in processed.iterdir()) == ["features", "test", "train", "validation"]
     splits = {
         name: pd.read_csv(processed / name / f"{name}_processed_data.csv", dtype={"patient_id": str})
         for name in ("train", "validation", "test")
