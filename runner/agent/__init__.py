@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-_PARTS = ("kernel", "copying", "inputs", "data", "trace", "script", "credentials", "agent")
+_PARTS = ("kernel", "copying", "inputs", "data", "trace", "script", "credentials", "errands", "agent")
 """In the order of their needs: each uses names of those before it."""
 _BETWEEN_PARTS = re.compile(r"^from runner\.agent\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 _DESCRIPTOR = '_runner_file = int(__import__("os").environ.pop("_RUN_PIPELINE_TRACE"))\n'

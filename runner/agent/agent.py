@@ -1,9 +1,9 @@
 """The first process in every container whose image has Python: it starts the script and holds the leash.
 
 It runs in other people's images, so: standard library only, the syntax of Python 3.7, and one text: `kernel.py`,
-`copying.py`, `inputs.py`, `data.py`, `trace.py`, `script.py`, `credentials.py` and this file, joined, are handed to the
-interpreter (`python3 -I -S -B -c TEXT MODE`). It must not write to stdout or stderr, which belong to the script. It is
-PID 1, so it also reaps.
+`copying.py`, `inputs.py`, `data.py`, `trace.py`, `script.py`, `credentials.py`, `errands.py` and this file, joined, are
+handed to the interpreter (`python3 -I -S -B -c TEXT MODE`). It must not write to stdout or stderr, which belong to the
+script. It is PID 1, so it also reaps.
 
 What it is told comes over stdin, one JSON document a line; stdin is attached to the runner:
   {"op": "job", ...}                      first; the fields are made by `job_message` in the engine's creation.py
@@ -32,17 +32,8 @@ import time
 
 from runner.agent.credentials import Endpoint
 from runner.agent.data import give_back, place_all
-from runner.agent.kernel import (
-    PR_SET_DUMPABLE,
-    WATCHED,
-    Failure,
-    drop_mount_capability,
-    libc,
-    mount,
-    oom_kills,
-    read_signals,
-    signal_descriptor,
-)
+from runner.agent.errands import probe, reclaim
+from runner.agent.kernel import PR_SET_DUMPABLE, WATCHED, Failure, libc, oom_kills, read_signals, signal_descriptor
 from runner.agent.script import Staging, identity, is_root, script_environment, spawn
 from runner.agent.trace import Trace
 
@@ -307,34 +298,6 @@ class Agent:
             return self.trace.summary()
         except Exception as error:
             return {"traced": False, "why": "%s: %s" % (type(error).__name__, error)}
-
-
-def probe():
-    """What this image and this host allow, as one JSON line on stdout."""
-    found = {"python": sys.executable, "version": list(sys.version_info[:3]), "mount": False, "why": ""}
-    try:
-        for name in ("lower", "upper", "work", "merged"):
-            os.makedirs("/tmp/.runner-probe/" + name)
-        mount("tmpfs", "/tmp/.runner-probe", "tmpfs", 0)
-        for name in ("lower", "upper", "work", "merged"):
-            os.makedirs("/tmp/.runner-probe/" + name)
-        options = "lowerdir=/tmp/.runner-probe/lower,upperdir=/tmp/.runner-probe/upper,workdir=/tmp/.runner-probe/work"
-        mount("overlay", "/tmp/.runner-probe/merged", "overlay", 0, options)
-        drop_mount_capability()
-        found["mount"] = True
-    except (OSError, AttributeError) as error:
-        found["why"] = str(error)
-    print(json.dumps(found), flush=True)
-    return 0
-
-
-def reclaim(arguments):
-    """Hand directories back: `reclaim UID GID DIR...`."""
-    notes = []
-    handles = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in arguments[2:]]
-    give_back(handles, int(arguments[0]), int(arguments[1]), notes)
-    print(json.dumps(notes), flush=True)
-    return 1 if notes else 0
 
 
 if __name__ == "__main__":

@@ -16,11 +16,9 @@ import logging
 import os
 import secrets
 import selectors
-import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +26,7 @@ from runner.engine import creation, tracing
 from runner.engine.base import Launch, Outcome, Sink, StartMode, StopReason
 from runner.engine.streams import Sinks
 from runner.engine.verdict import Evidence, judge
+from runner.engine.wire import Wire
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -39,41 +38,6 @@ KILL_MARGIN = 3.0
 DRAIN_MARGIN = 10.0
 """Seconds of silence, after the exit, after which an attach stream without an end is given up."""
 CHUNK = 1 << 18
-
-
-@dataclass
-class Wire:
-    """The two connections that a container holds open: its streams, and the pending wait."""
-
-    raw: Any
-    """What docker-py returned for the attach: it must outlive the socket in it."""
-    attach: socket.socket
-    wait: Any
-    """The response of the wait call, armed: its headers have arrived, its body comes with the exit."""
-
-    @property
-    def wait_socket(self) -> Any:
-        return self.wait.raw._fp.fp.raw
-
-    def close(self) -> None:
-        with contextlib.suppress(OSError):
-            self.raw.close()
-        self.wait.close()
-
-
-def arm(api: APIClient, container: str, *, stdin: bool) -> Wire:
-    """Attach to both streams (and stdin), then arm the wait. Raises docker's APIError or OSError."""
-    raw: Any = api.attach_socket(
-        container, params={"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
-    )
-    attach = getattr(raw, "_sock", raw)
-    attach.settimeout(None)
-    # `APIClient.wait` blocks until the exit; here the call must return as soon as the engine has armed it.
-    private: Any = api
-    url = private._url("/containers/{0}/wait", container)
-    response = private._post(url, params={"condition": "next-exit"}, timeout=None, stream=True)
-    private._raise_for_status(response)
-    return Wire(raw, attach, response)
 
 
 class DockerContainer:

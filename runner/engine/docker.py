@@ -17,12 +17,13 @@ from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
 from runner.engine.base import Container, EngineInfo, Image, Installation, Launch, Leftover, StartMode
 from runner.engine.client import Endpoint, endpoint
-from runner.engine.container import DockerContainer, arm
+from runner.engine.container import DockerContainer
 from runner.engine.faults import lost_is
 from runner.engine.janitor import Janitor
 from runner.engine.oneshot import ask
 from runner.engine.ownership import has_foreign, own
 from runner.engine.probe import Probe, probe
+from runner.engine.wire import arm
 from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault, ImageUnavailable, WorkspaceError
 
 if TYPE_CHECKING:

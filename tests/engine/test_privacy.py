@@ -218,7 +218,9 @@ def launch(tmp_path: Path, private: str = "copy") -> Launch:
     (tmp_path / "in").mkdir(exist_ok=True)
     (tmp_path / "in/f").write_text("1")
     bound = BoundInput("DATA", "/opt/in", tmp_path / "in", private)
-    given = SimpleNamespace(inputs=(bound,), outputs=(), config=(), written=(), scratch=tmp_path / "scratch", run_id="r")
+    given = SimpleNamespace(
+        inputs=(bound,), outputs=(), config=(), written=(), scratch=tmp_path / "scratch", run_id="r"
+    )
     return cast("Launch", given)
 
 

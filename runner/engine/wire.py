@@ -1,0 +1,46 @@
+"""The connections that a container holds open while it lives."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+
+@dataclass
+class Wire:
+    """The two connections that a container holds open: its streams, and the pending wait."""
+
+    raw: Any
+    """What docker-py returned for the attach: it must outlive the socket in it."""
+    attach: socket.socket
+    wait: Any
+    """The response of the wait call, armed: its headers have arrived, its body comes with the exit."""
+
+    @property
+    def wait_socket(self) -> Any:
+        return self.wait.raw._fp.fp.raw
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.raw.close()
+        self.wait.close()
+
+
+def arm(api: APIClient, container: str, *, stdin: bool) -> Wire:
+    """Attach to both streams (and stdin), then arm the wait. Raises docker's APIError or OSError."""
+    raw: Any = api.attach_socket(
+        container, params={"stdin": int(stdin), "stdout": 1, "stderr": 1, "stream": 1, "logs": 0}
+    )
+    attach = getattr(raw, "_sock", raw)
+    attach.settimeout(None)
+    # `APIClient.wait` blocks until the exit; here the call must return as soon as the engine has armed it.
+    private: Any = api
+    url = private._url("/containers/{0}/wait", container)
+    response = private._post(url, params={"condition": "next-exit"}, timeout=None, stream=True)
+    private._raise_for_status(response)
+    return Wire(raw, attach, response)
