@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,11 +13,11 @@ from runner.errors import Problem, SpecError
 from runner.spec import wording
 from runner.spec.document import Document, Place, read, shown
 from runner.spec.fields import (
-    Arguments,
     Command,
     ContainerPath,
     EnvKey,
     Filled,
+    JobArguments,
     Network,
     PortName,
     StepName,
@@ -43,7 +44,8 @@ class ScriptExecutionSpec(Strict):
     output_paths: dict[PortName, str] = Field(default={})
     """Logical name -> where a tester delivers it; a run keeps its outputs in the run directory."""
     environ_vars: dict[EnvKey, str] = Field(default={})
-    job_args: Arguments = None
+    job_args: JobArguments = Field(default={})
+    """Of a processing script `--key value ...`, of a training script its hyperparameters; a list is passed verbatim."""
     type: StepType = StepType.PROCESSING
     image: Filled | None = None
     source_dir: Filled | None = None
@@ -81,12 +83,14 @@ class Entry:
 class Catalogue:
     """All specs that were given with a DAG."""
 
-    def __init__(self, path: Path) -> None:
-        """Read a directory of `*_runtime_test_spec.json` files, or one file that holds a list or a mapping by node.
+    def __init__(self, path: Path, documents: Sequence[Document] = ()) -> None:
+        """Read a directory of `*_runtime_test_spec.json` files, or one file that holds a list or a mapping by node;
+        or take `documents`, each of one spec, of which `path` then only is the name.
 
         Raises SpecError with the problems of all files.
         """
         self.path = path
+        self._documents = documents
         self.entries: list[Entry] = []
         self._by_step: defaultdict[str | None, list[Entry]] = defaultdict(list)
         self._by_script: defaultdict[str, list[Entry]] = defaultdict(list)
@@ -112,6 +116,8 @@ class Catalogue:
         return f"no spec in {shown(self.path)} has the step_name or script_name '{node}'{hint}"
 
     def _raw(self) -> list[tuple[Document, Place, object]]:
+        if self._documents:
+            return [(document, (), document.data) for document in self._documents]
         if self.path.is_dir():
             documents = [read(path) for path in sorted(self.path.glob(f"*{SUFFIX}"))]
             if not documents:

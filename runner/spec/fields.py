@@ -37,6 +37,10 @@ Command = Annotated[Words, before(fold.command, Annotated[list[Scalar], Field(mi
 Arguments = Annotated[
     Words | None, before(fold.arguments, list[Scalar] | dict[str, Scalar | list[Scalar] | None] | None)
 ]
+JobArguments = Annotated[
+    dict[str, Any] | list[Any],
+    before(fold.job_arguments, list[Scalar] | dict[str, Scalar | list[Any] | dict[str, Any] | None]),
+]
 DURATION = r"\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*[sSmMhHdD]?\s*"
 SIZE = r"(?=.*[1-9])\s*([0-9]+(\.[0-9]*)?|\.[0-9]+)\s*([bB]|[kKmMgGtT]([iI]?[bB])?)?\s*"
 Timeout = Annotated[

@@ -148,6 +148,33 @@ def arguments(value: object) -> object:
     return tuple(argv) or None
 
 
+def job_arguments(value: object) -> object:
+    """What becomes `args` or hyperparameters, as plain Python values: a mapping by name, or a list of words."""
+    if isinstance(value, list | tuple):
+        return [_plain_scalar(item, index) for index, item in enumerate(value)]
+    if not isinstance(value, dict):
+        raise Misfit(f"expected a mapping or a list (no shell splits a text), got {described(value)}")
+    if "" in value:
+        raise Misfit("an argument needs a name", "")
+    return {key: item if item is None else _plain_argument(item, key) for key, item in value.items()}
+
+
+def _plain_argument(item: object, key: str) -> object:
+    """Text, a number, true, false, or a list or mapping of them."""
+    if isinstance(item, list | tuple):
+        return [_plain_argument(part, key) for part in item]
+    if isinstance(item, dict):
+        return {name: part if part is None else _plain_argument(part, key) for name, part in item.items()}
+    return _plain_scalar(item, key)
+
+
+def _plain_scalar(item: object, at: str | int) -> object:
+    value = item.value if isinstance(item, Literal) else item
+    if not isinstance(value, str | bool | int | float):
+        raise Misfit(f"expected text, a number, true or false; got {described(value)}", at)
+    return value
+
+
 def command(value: object) -> object:
     """`entrypoint`: a list of words, verbatim."""
     if not isinstance(value, list | tuple):

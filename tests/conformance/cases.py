@@ -86,7 +86,7 @@ def lay_out(case: Case, directory: Path) -> Path:
 
 def execute(engine: Any, directory: Path) -> Ran:
     """Run the pipeline file of a directory in this process, as `run-pipeline` does."""
-    from runner.cli.session import provide_images
+    from runner.pipeline.provision import provide_images
     from runner.pipeline.execute import Run
     from runner.pipeline.plan import make_plan
     from runner.pipeline.select import select
@@ -94,7 +94,7 @@ def execute(engine: Any, directory: Path) -> Ran:
 
     pipeline = load(directory / "pipeline.yaml")
     plan = make_plan(pipeline, select(pipeline.spec))
-    provide_images(engine, [step.job.image for step in plan.steps], quiet=True)
+    provide_images(engine, [step.job.image for step in plan.steps], lambda text: None)
     told = Notices()
     finished = Run(plan, engine, runs_dir=directory / "runs", jobs=2, reporters=[told]).execute()
     return Ran((directory / "runs" / "latest").resolve(), finished.exit_code, tuple(told.texts))

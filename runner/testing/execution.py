@@ -1,0 +1,86 @@
+"""Runs a checked pipeline on an engine for the tester, and tells its progress to the logger."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.engine.base import Engine
+from runner.errors import InternalError
+from runner.pipeline.events import Event, Notice, RunFinished, RunStarted, StepFinished, StepStarted
+from runner.pipeline.execute import Run
+from runner.pipeline.layout import RunLayout
+from runner.pipeline.plan import make_plan
+from runner.pipeline.provision import provide_images
+from runner.pipeline.select import select
+from runner.spec.models import Pipeline
+
+log = logging.getLogger("runner.testing")
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A run that is over."""
+
+    layout: RunLayout
+    end: RunFinished
+    notices: dict[str | None, list[str]]
+    """By step: what a person should know that changed no verdict."""
+
+
+class Listener:
+    """Keeps what the tester needs, and logs what a person may want to follow."""
+
+    def __init__(self) -> None:
+        self.run_dir: Path | None = None
+        self.notices: dict[str | None, list[str]] = {}
+
+    def handle(self, event: Event) -> None:
+        if isinstance(event, RunStarted):
+            self.run_dir = event.run_dir
+            log.info("run %s: %d steps of '%s'", event.run_id, len(event.steps), event.pipeline)
+        elif isinstance(event, StepStarted):
+            log.debug("%s started (%s)", event.step, event.image)
+        elif isinstance(event, StepFinished):
+            log.info("%s %s %s", event.result.step, event.result.state.value, event.result.reason)
+        elif isinstance(event, Notice):
+            self.notices.setdefault(event.step, []).append(event.message)
+            log.info("%s%s", f"{event.step}: " if event.step else "", event.message)
+
+    def close(self) -> None:
+        """Nothing is held back."""
+
+
+@contextmanager
+def connected(engine: Engine | None) -> Iterator[Engine]:
+    """The given engine, or this machine's, which is closed at the end. Raises EngineUnavailable."""
+    if engine is not None:
+        yield engine
+        return
+    from runner.engine import connect
+
+    own = connect()
+    try:
+        yield own
+    finally:
+        own.close()
+
+
+def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, jobs: int) -> Finished:
+    """Every step once, chained; a failed step blocks what needs it and nothing else.
+
+    Raises EnvironmentFault or UsageError when the run cannot begin.
+    """
+    plan = make_plan(pipeline, select(pipeline.spec))
+    dead = [leftover for leftover in engine.leftovers() if not leftover.owner_alive]
+    if dead:
+        engine.sweep(dead)
+    provide_images(engine, [step.job.image for step in plan.steps], log.info, plan)
+    listener = Listener()
+    end = Run(plan, engine, runs_dir=runs_dir, jobs=jobs, keep_going=True, reporters=[listener]).execute()
+    if listener.run_dir is None:
+        raise InternalError("a run ended that had not begun")
+    return Finished(RunLayout(listener.run_dir), end, listener.notices)
