@@ -110,6 +110,8 @@ def check_elsewhere(ran: Ran) -> None:
 
 
 NOT_THERE = f"""
+import glob
+assert not glob.glob("{INPUT}/datas/*.csv")
 try:
     open("{INPUT}/other/train.csv")
 except FileNotFoundError:
@@ -242,13 +244,16 @@ def check_failed(ran: Ran) -> None:
 
 WRAPPED = """
 cd /opt/ml/processing/input/work
+pip install --no-index nothing.whl  # as SageMaker's does it, by the program
 python3 s.py "$@"
 """
 
 
 def check_wrapped(ran: Ran) -> None:
     assert ran.stream() == b"False ['x']\n"
-    assert trace(ran)["traced"]
+    assert b"nothing.whl" in ran.stream("stderr")
+    told = trace(ran)
+    assert (told["traced"], told["missing"], told["children"]) == (True, [], [])
     assert ran.result()["warnings"] == [
         "SageMaker throws away what is written outside of the outputs: /opt/ml/processing/lost"
     ]
@@ -299,7 +304,7 @@ CASES = [
         points=("1.path.reserved",),
         pipeline=pipeline(),
         files={"s.py": NOT_THERE},
-        check=says(f"no input declares: {INPUT}/other/train.csv"),
+        check=says(f"no input declares: {INPUT}/datas, {INPUT}/other/train.csv"),
     ),
     Case(
         name="trace: a path of the host's, when the script failed",
