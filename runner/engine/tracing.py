@@ -66,7 +66,8 @@ def wanted(launch: Launch, words: Sequence[str]) -> dict[str, Any] | None:
 
 
 def told(launch: Launch, report: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What is known of what the script did; None when nobody was to look."""
+    """What is known of what the script did; None when nobody was to look. Of one of several instances also `peers`:
+    each one's address by its host name, its own among them."""
     if not launch.trace:
         return None
     if launch.image.mode is StartMode.COLD:
@@ -74,4 +75,6 @@ def told(launch: Launch, report: Mapping[str, Any] | None) -> Mapping[str, Any] 
     if report is None:
         return {"traced": False, "why": "the container ended without the agent's report"}
     found = report.get("trace")
-    return found if isinstance(found, dict) else {"traced": False, "why": "the script did not run"}
+    if not isinstance(found, dict):
+        return {"traced": False, "why": "the script did not run"}
+    return {**found, "peers": dict(launch.peering.addresses)} if launch.peering is not None else found
