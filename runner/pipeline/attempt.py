@@ -19,8 +19,9 @@ from runner.engine.base import Container, Engine, Image, Installation, Launch, O
 from runner.engine.credentials import host_credentials
 from runner.engine.masking import masking
 from runner.errors import Abandoned, EngineLost, EngineUnavailable, EnvironmentFault, RequirementsError
-from runner.pipeline.binding import Bound, Sources, bind
+from runner.pipeline.binding import Bound, bind
 from runner.pipeline.events import Event, Notice, StepResult, StepStarted, StepState
+from runner.pipeline.materials import Sources
 from runner.pipeline.outbox import Log, Outbox
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.requirements import explained, not_installed

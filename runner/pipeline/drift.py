@@ -50,7 +50,7 @@ def changes(job: ContainerJob, layout: StepLayout, runs_dir: Path) -> tuple[str,
     was = read_or_nothing(layout.job)
     if not was:
         return None
-    was = {**was, **was.get("asked", {})}  # a smaller machine, or the lack of an image, is no change of the step
+    was = {**was, **was.get("asked", {})}  # a smaller machine, another image or an installation is no change
     job_now = json.loads(json_bytes(plain(job)))
     found = [word for key, word in _WORDS.items() if key in was and _sorted(was[key]) != _sorted(job_now[key])]
     if _hyperparameters(was) != _hyperparameters(job_now):

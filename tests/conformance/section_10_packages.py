@@ -61,6 +61,19 @@ def check_pip_alone(ran: Ran) -> None:
     assert ran.result()["warnings"] == []
 
 
+def check_instances(ran: Ran) -> None:
+    """The hosts' logs say it, and so does the verdict: as of a single instance."""
+    result = ran.result()
+    words = "exit 1: requirements.txt could not be installed (pip ended with 1)"
+    assert result["reason"] in (
+        f"{result['failed_host']}: {words}",
+        f"algo-1, algo-2: {words}",
+        f"algo-2, algo-1: {words}",
+    )
+    log = ran.root / "steps" / "s" / "hosts" / result["failed_host"] / "stderr"
+    assert b"Hashes are required" in log.read_bytes()
+
+
 CASES = [
     Case(
         name="trace: a training script with packages",
@@ -97,5 +110,16 @@ CASES = [
         files={**PACKAGES, "src/load.py": LOST},
         check=check_pip_alone,
         exit_code=1,
+    ),
+    *(
+        Case(
+            name=f"trace: packages that cannot be installed on several instances, {kind}",
+            points=(point,),
+            pipeline=pipeline(kind, "load.py", ", env: {PIP_REQUIRE_HASHES: 1}, instance_count: 2"),
+            files={**PACKAGES, "src/load.py": LOST},
+            check=check_instances,
+            exit_code=1,
+        )
+        for kind, point in (("processing", "1.code.requirements"), ("training", "2.script.requirements"))
     ),
 ]
