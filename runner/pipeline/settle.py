@@ -132,8 +132,14 @@ def write_result(layout: StepLayout, result: StepResult) -> StepResult:
 def _partial(layout: StepLayout, result: StepResult) -> dict[str, str]:
     """What the step had written when it failed. SageMaker exports a training job's artifacts then, too; here they stay
     where they are, unpacked."""
-    folders = sorted(layout.attempt.iterdir()) if layout.attempt.is_dir() else []
-    return {f.name: f"{result.directory}/attempt/{f.name}" for f in folders if holds_something(f)}
+    attempts = {"": layout.attempt, **{f"{host.root.name}/": host.attempt for host in layout.each_host()}}
+    return {
+        f"{whose}{folder.name}": f"{result.directory}/{folder.relative_to(layout.root)}"
+        for whose, attempt in attempts.items()
+        if attempt.is_dir()
+        for folder in sorted(attempt.iterdir())
+        if holds_something(folder)
+    }
 
 
 def _judged(engine: Engine, bound: Bound, result: StepResult, stopped: Callable[[], bool]) -> StepResult:

@@ -118,7 +118,8 @@ def _one_failed(ran: Ran) -> None:
     assert "algo-1" not in result["reason"]
     assert (ended["algo-1"]["verdict"], ended["algo-1"]["peer"]) == ("cancelled", True)
     assert result["outputs"] == {}
-    assert (ran.root / "steps/s/hosts/algo-1/attempt/out/partial.txt").read_text() == "so far"
+    assert result["partial"] == {"algo-1/out": "steps/s/hosts/algo-1/attempt/out"}
+    assert (ran.root / result["partial"]["algo-1/out"] / "partial.txt").read_text() == "so far"
     assert result["exit_message"] == "algo-1 waits. algo-2 has no data."
 
 

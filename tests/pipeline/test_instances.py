@@ -69,6 +69,7 @@ def test_a_clash_is_told_while_the_run_goes_on(tmp_path: Path) -> None:
 def test_the_host_that_failed_is_named(tmp_path: Path) -> None:
     def one_fails(step: FakeStep) -> int:
         step.path("/opt/ml/output/failure").write_text(f"{step.host} says so")
+        (step.outputs["model"] / "half").write_text(step.host)
         if step.host == "algo-2":
             return 3
         assert step.stopping.wait(60)
@@ -81,6 +82,9 @@ def test_the_host_that_failed_is_named(tmp_path: Path) -> None:
     result = next(each for each in finished.results if each.step == "s")
     assert (result.reason, result.failed_host, result.exit_code) == ("algo-2: exit 3", "algo-2", 3)
     assert result.exit_message == "algo-2 says so"
+    left = {f"{host}/model": f"steps/s/hosts/{host}/attempt/model" for host in ("algo-1", "algo-2")}
+    assert result.partial == left, "and not the empty outputs"
+    assert json.loads((harness.root / "steps/s/result.json").read_text())["partial"] == left
     assert result_from(json.loads(json.dumps(plain(result)))) == result
 
 
