@@ -122,62 +122,6 @@ except FileNotFoundError:
     pass
 {KEPT}"""
 
-CONNECTS = f"""
-import socket, threading
-server = socket.create_server(("127.0.0.1", 0))
-socket.create_connection(server.getsockname()).close()
-socket.gethostbyname("algo-1")
-for address in (("example.com", 443), ("10.1.2.3", 80)):
-    try:
-        socket.create_connection(address, timeout=2)
-    except OSError:
-        pass
-{KEPT}"""
-
-
-def check_connects(ran: Ran) -> None:
-    says("example.com:443, 10.1.2.3:80")(ran)
-
-
-MEETS = f"""
-import json, socket
-me = json.load(open("/opt/ml/config/resourceconfig.json"))["current_host"]
-peer = "algo-1" if me == "algo-2" else "algo-2"
-own, other = (socket.gethostbyname(host) for host in (me, peer))
-server = socket.create_server((own, 5000))
-def reach(host):
-    while True:
-        try:
-            return socket.create_connection((host, 5000))
-        except ConnectionRefusedError:
-            pass
-reach(peer), reach(other), reach(own)
-for _ in range(3):
-    server.accept()
-if me == "algo-2":
-    try:
-        socket.create_connection((own.rpartition(".")[0] + ".250", 80), 2)
-    except OSError:
-        pass
-open("{OUT}/" + me, "w").write(other)
-"""
-
-
-def check_meets(ran: Ran) -> None:
-    (warning,) = ran.result()["warnings"]
-    hosts = trace(ran)["hosts"]
-    addresses = {
-        name: (ran.output() / other).read_text() for name, other in (("algo-1", "algo-2"), ("algo-2", "algo-1"))
-    }
-    stranger = addresses["algo-1"].rpartition(".")[0] + ".250:80"
-    assert warning == (
-        f"algo-2: tried to connect, and the step has no network (`network: bridge` gives it one): {stranger}"
-    )
-    for name, peer in (("algo-1", "algo-2"), ("algo-2", "algo-1")):
-        assert hosts[name]["peers"] == addresses
-        assert {f"{peer}:5000", f"{addresses[peer]}:5000"} <= set(hosts[name]["connections"])
-
-
 ENDS = f"""
 import os, signal
 if os.fork() == 0:
@@ -187,14 +131,6 @@ os.wait()
 {KEPT}
 open("{INPUT}/a/f").read()
 os._exit(0)
-"""
-
-CHECKPOINTS = """
-import os
-os.makedirs("/opt/ml/checkpoints", exist_ok=True)
-os.chdir("/")  # a path relative to it
-open("opt/ml/checkpoints/1", "w").write("1")
-open("/opt/ml/model/m", "w").write("1")
 """
 
 SPAWNS = f"""
@@ -360,34 +296,6 @@ CASES = [
         files={"s.py": "open('/home/me/data.csv')", **DATA},
         check=check_failed,
         exit_code=1,
-    ),
-    Case(
-        name="trace: connections under isolation",
-        points=("1.host-resolves",),
-        pipeline=pipeline(),
-        files={"s.py": CONNECTS},
-        check=check_connects,
-    ),
-    Case(
-        name="trace: instances that meet under isolation, and a stranger",
-        points=("1.host-resolves",),
-        pipeline=pipeline("", ", instance_count: 2"),
-        files={"s.py": MEETS},
-        check=check_meets,
-    ),
-    Case(
-        name="trace: checkpoints that nobody keeps",
-        points=("2.path.checkpoints",),
-        pipeline="name: trace\nimage: python\nsteps:\n  s: {type: training, script: s.py}\n",
-        files={"s.py": CHECKPOINTS},
-        check=says("outputs (`checkpoints: DIRECTORY` keeps /opt/ml/checkpoints): /opt/ml/checkpoints/1"),
-    ),
-    Case(
-        name="trace: checkpoints that are kept",
-        points=("2.path.checkpoints",),
-        pipeline="name: trace\nimage: python\nsteps:\n  s: {type: training, script: s.py, checkpoints: kept}\n",
-        files={"s.py": CHECKPOINTS},
-        check=says(),
     ),
     Case(
         name="trace: os._exit, a fork, and SIGKILL lose nothing",
