@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast, get_args, get_origin
+from collections.abc import Iterator
+from types import UnionType
+from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from runner.errors import Problem
 from runner.spec.document import Place
@@ -67,7 +69,7 @@ def _problem(details: ErrorDetails, origin: Origin, model: type[BaseModel], base
         is_key = details["loc"][-1:] == (_KEY,)
         return origin.problem((*place, *cause.at), str(cause), key=is_key)
     if details["type"] == "extra_forbidden":
-        known = _keys(_model(model, inner[:-1]))
+        known = [key for found in _models(model, inner[:-1]) for key in _keys(found)]
         return origin.problem(place[:-1], _unknown_key(str(inner[-1]), known), near=place, key=True)
     if details["type"] == "missing":
         return origin.problem(place[:-1], f"the key '{place[-1]}' is missing", key=True)
@@ -95,18 +97,24 @@ def _unknown_key(key: str, known: list[str]) -> str:
     return f"unknown key '{key}'{hint}" if hint else f"unknown key '{key}'; known here: {listed(known)}"
 
 
-def _model(model: type[BaseModel], place: Place) -> type[BaseModel]:
-    """The model whose keys stand at `place` below `model`."""
-    parts = iter(place)
-    for part in parts:
-        annotation = next(
-            field.annotation for name, field in model.model_fields.items() if (field.alias or name) == part
-        )
-        if get_origin(annotation) is dict:
-            next(parts)
-            annotation = get_args(annotation)[1]
-        model = cast("type[BaseModel]", annotation)
-    return model
+def _models(shape: Any, place: Place) -> Iterator[type[BaseModel]]:
+    """Every model whose keys may stand at `place` below `shape`: an annotation, with its unions, lists and mappings."""
+    kind, inner = get_origin(shape), get_args(shape)
+    if kind in (Union, UnionType):
+        for each in inner:
+            yield from _models(each, place)
+    elif kind is Annotated:
+        yield from _models(inner[0], place)
+    elif kind in (dict, list, tuple):
+        if place:
+            yield from _models(inner[1] if kind is dict else inner[0], place[1:])
+    elif hasattr(shape, "model_fields"):
+        if not place:
+            yield shape
+            return
+        for name, field in shape.model_fields.items():
+            if (field.alias or name) == place[0]:
+                yield from _models(field.annotation, place[1:])
 
 
 def _keys(model: type[BaseModel]) -> list[str]:
