@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Union, get_args, get_origin
 
 from runner.errors import Problem
 from runner.spec.document import Place
+from runner.spec.fields import StepType
 from runner.spec.fold import Misfit
+from runner.spec.mounts import fixed
 from runner.spec.names import did_you_mean, listed
 from runner.spec.scalar import Literal, described
 
@@ -51,9 +53,11 @@ _MEANT = {
 """Names that SageMaker, its SDK or other tools use for the same thing, and that no spelling distance would find."""
 
 
-def problems(error: ValidationError, origin: Origin, model: type[BaseModel], base: Place = ()) -> list[Problem]:
-    """One problem for each fault that pydantic found in a `model` that stands at `base`."""
-    return [_problem(details, origin, model, base) for details in error.errors(include_url=False)]
+def problems(
+    error: ValidationError, origin: Origin, model: type[BaseModel], data: object, base: Place = ()
+) -> list[Problem]:
+    """One problem for each fault that pydantic found in `data`, which is no `model` and stands at `base`."""
+    return [_problem(details, origin, model, data, base) for details in error.errors(include_url=False)]
 
 
 def place_of(details: ErrorDetails) -> Place:
@@ -61,9 +65,12 @@ def place_of(details: ErrorDetails) -> Place:
     return tuple(part for part in details["loc"] if part != _KEY)
 
 
-def _problem(details: ErrorDetails, origin: Origin, model: type[BaseModel], base: Place) -> Problem:
+def _problem(details: ErrorDetails, origin: Origin, model: type[BaseModel], data: object, base: Place) -> Problem:
     inner = place_of(details)
     place = (*base, *inner)
+    unwanted = _path_of_no_port(inner, data)
+    if unwanted:
+        return origin.problem(place, unwanted, key=True)
     cause = details.get("ctx", {}).get("error")
     if isinstance(cause, Misfit):
         is_key = details["loc"][-1:] == (_KEY,)
@@ -74,6 +81,21 @@ def _problem(details: ErrorDetails, origin: Origin, model: type[BaseModel], base
     if details["type"] == "missing":
         return origin.problem(place[:-1], f"the key '{place[-1]}' is missing", key=True)
     return origin.problem(place, _message(details))
+
+
+def _path_of_no_port(place: Place, data: object) -> str:
+    """Of a faulty `path` of a port: whether its step could have any, however it was written."""
+    if place[-1:] == ("path",) and place[-3:-2] in (("inputs",), ("outputs",)):
+        *above, part, name, _ = place
+    elif place[-2:-1] in (("container_input_paths",), ("container_output_paths",)):
+        *above, part, name = place
+    else:
+        return ""
+    for key in above:
+        data = data.get(str(key)) if isinstance(data, dict) else None
+    written = data.get("type") if isinstance(data, dict) else None
+    kind = next((kind for kind in StepType if kind.value == written), StepType.PROCESSING)
+    return fixed(kind, "outputs" if "output" in str(part) else "inputs", str(name))
 
 
 def _message(details: ErrorDetails) -> str:
