@@ -139,7 +139,7 @@ def run_step(
         )
         return
     except EnvironmentFault as error:
-        result = write_result(layout, infrastructure(replace(base, finished_at=now()), str(error)))
+        result = write_result(layout, infrastructure(replace(base, finished_at=now()), error))
         gone = str(error) if isinstance(error, EngineLost | EngineUnavailable) else ""
         tell(Ended(result, gone))
         return
@@ -175,7 +175,7 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
                 outcome = _run(container, stdout, stderr)
         outcome = explained(bound, _tell_private(shop, bound, outcome))
     except OSError as error:
-        return write_result(layout, infrastructure(base, str(os_fault(error, layout.root, "cannot start the step"))))
+        return write_result(layout, infrastructure(base, os_fault(error, layout.root, "cannot start the step")))
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
 
 
@@ -212,6 +212,7 @@ def _run(container: Container, out: Sink, err: Sink) -> Outcome:
             started_at=None,
             finished_at=now(),
             seconds=0.0,
+            warnings=(error.remedy,) if error.remedy else (),
         )
 
 
