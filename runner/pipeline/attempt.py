@@ -148,9 +148,6 @@ def run_step(
     )
     try:
         result = _go(shop, prepared, known)
-        if result.hosts and result.verdict is Verdict.PASSED:  # of a step that failed they are told with it
-            for warning in result.warnings:
-                shop.notice(result.step, warning)
         tell(Ended(result, _engine_gone(shop, result)))
     finally:
         shop.stops.discard(prepared.container)
