@@ -24,7 +24,7 @@ def not_installed(layout: StepLayout, base: StepResult, error: RequirementsError
         layout.stdout.write_bytes(b"")
         layout.stderr.write_bytes(error.output.encode("utf-8", "backslashreplace"))
     except OSError as fault:
-        return write_result(layout, infrastructure(base, str(os_fault(fault, layout.root, "cannot write the log"))))
+        return write_result(layout, infrastructure(base, os_fault(fault, layout.root, "cannot write the log")))
     reason = f"exit {error.status}: {error.message}"
     return write_result(layout, replace(base, verdict=Verdict.EXIT, exit_code=error.status, reason=reason))
 
