@@ -29,13 +29,13 @@ def hook_source(traced: Sequence[str] | None = None) -> str:
     """
     if traced is None:
         return _joined("chain", "hook")
-    return _DESCRIPTOR + _joined("chain", "tracer", "hook") + _install(traced)
+    return _DESCRIPTOR + _joined("chain", "words", "tracer", "hook") + _install(traced)
 
 
 def tracer_archive(traced: Sequence[str]) -> bytes:
     """A zip file with the `sitecustomize` that traces an interpreter which is not staged. The agent holds it in memory
     and names its descriptor in PYTHONPATH: there is no file to be seen, and none to be removed."""
-    text = _DESCRIPTOR + _joined("chain", "tracer") + _LEAVE_ARCHIVE + _install(traced)
+    text = _DESCRIPTOR + _joined("chain", "words", "tracer") + _LEAVE_ARCHIVE + _install(traced)
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(zipfile.ZipInfo("sitecustomize.py"), text)

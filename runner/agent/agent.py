@@ -22,7 +22,6 @@ It exits only when told so. A script's last bytes are thus never lost to an engi
 container while the runner was suspended. Its own exit status is the script's, or 128 plus the signal's number.
 """
 
-import errno
 import json
 import os
 import select
@@ -34,7 +33,7 @@ from runner.agent.credentials import Endpoint
 from runner.agent.data import give_back, place_all
 from runner.agent.errands import probe, reclaim
 from runner.agent.kernel import PR_SET_DUMPABLE, WATCHED, Failure, libc, oom_kills, read_signals, signal_descriptor
-from runner.agent.script import Staging, identity, is_root, script_environment, spawn
+from runner.agent.script import Staging, open_to_user, script_environment, spawn
 from runner.agent.trace import Trace
 
 NOTES = 20  # how many notes a report holds: a script must not be able to make it long
@@ -174,7 +173,7 @@ class Agent:
         self.handles = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in owned]
         if job["staged"]:
             place_all(job, self.inputs, self.notes)
-        self.open_to_user(job)
+        open_to_user(job)
         libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # the script, root too, may not look at this process's files
         os.makedirs(job["cwd"], exist_ok=True)
         if self.endpoint:
@@ -186,18 +185,6 @@ class Agent:
             self.child = spawn(job, script_environment(job), trace=self.trace)
         else:
             os.write(self.waiting.go[1], b"go")
-
-    def open_to_user(self, job):
-        """An image with a USER of its own must be able to write where SageMaker's platform lets it."""
-        if is_root(job["user"]):
-            return
-        uid, gid, _, _ = identity(job["user"])
-        for target in job["targets"]:
-            try:
-                os.chown(target, uid, gid)
-            except OSError as error:
-                if error.errno != errno.EROFS:  # an input that is read-only is so for every user
-                    raise
 
     def on_stop(self, message):
         self.reap()  # a script that has just ended by itself was not stopped

@@ -1,5 +1,6 @@
 """The script's process: program, identity, environment, early start. Part of the agent: see `agent.py`."""
 
+import errno
 import os
 import select
 import signal
@@ -46,6 +47,19 @@ def identity(user):
 
 def is_root(user):
     return user.partition(":")[0] in ("", "0", "root")
+
+
+def open_to_user(job):
+    """An image with a USER of its own must be able to write where SageMaker's platform lets it."""
+    if is_root(job["user"]):
+        return
+    uid, gid, _, _ = identity(job["user"])
+    for target in job["targets"]:
+        try:
+            os.chown(target, uid, gid)
+        except OSError as error:
+            if error.errno != errno.EROFS:  # an input that is read-only is so for every user
+                raise
 
 
 def read_environment():

@@ -153,12 +153,12 @@ class Trace:
         """All that is known, of bounded length. Only when no process but this one is left."""
         self.take()
         facts = self.facts()
-        version, too_old = facts.pop("s", []), facts.pop("o", [])
+        version, too_old, pip = facts.pop("s", []), facts.pop("o", []), facts.pop("p", [])
         why = self.why
         if too_old:
             why = "the script's Python is %s, older than 3.8" % too_old[0]
         elif not why and not version:
-            why = "its interpreter did not take the tracer in"
+            why = "pip alone ran, which is not traced" if pip else "its interpreter did not take the tracer in"
         self.listen(facts)
         written = [[path, real] for path in facts.get("w", []) for real in [os.path.realpath(path)]]
         told = {

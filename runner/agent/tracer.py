@@ -3,18 +3,22 @@
 It runs inside the script's process, so: it never blocks, never raises, starts no thread, imports nothing that the
 interpreter has not loaded by itself, and calls nothing that is audited. Each distinct fact is appended at once, with
 one `write`, to a file in memory that the agent owns: neither `os._exit` nor SIGKILL loses any, and a fork goes on
-with it. What is kept is bounded. Python 3.7 syntax; the hook itself needs 3.8. It follows `chain.py` in one text.
+with it. What is kept is bounded. pip is not traced: what it does is not the script's doing. Python 3.7 syntax; the
+hook itself needs 3.8. It follows `chain.py` and `words.py` in one text.
 
 A record is one letter and a text, and ends in a zero byte:
   s VERSION  traced from here on          o VERSION  too old to be traced
+  p VERSION  runs pip, and is not traced
   r PATH     opened to read               w PATH     opened to write, or made by a link or a rename
-  l PATH     listed                       m PATH     opened to read, and not there
+  l PATH     listed                       m PATH     opened to read, or listed, and not there
   n ADDRESS  connected or looked up       c NAME     a program that was started, whose own doings are not seen
   + COUNT    so many more facts than were kept
 """
 
 import os
 import sys
+
+from runner.agent.words import is_pip
 
 
 class _RunnerTracer:
@@ -47,6 +51,8 @@ class _RunnerTracer:
             "open": self.opened,
             "os.listdir": self.listed,
             "os.scandir": self.listed,
+            "pathlib.Path.glob": self.listed,  # which lists nothing where there is no directory
+            "pathlib.Path.rglob": self.listed,
             "os.rename": self.made,
             "os.link": self.made,
             "os.truncate": self.truncated,
@@ -111,7 +117,8 @@ class _RunnerTracer:
             path = self.fsdecode(path)
         if path[:1] != "/":
             path = self.getcwd() + "/" + path
-        return self.normpath(path)
+        path = self.normpath(path)
+        return path[1:] if path[:2] == "//" else path  # POSIX lets two slashes stay, as below a directory `/`
 
     def there(self, path):
         try:
@@ -161,14 +168,21 @@ class _RunnerTracer:
                 self.record("r", path, place)
             else:
                 self.record("m", path)
-        elif not path.startswith(self.image) and "/site-packages/" not in path and not self.there(path):
+        elif self.is_missed(path):
             self.record("m", path)
 
+    def is_missed(self, path):
+        """Whether a path is not there that no interpreter and no package looks for by itself."""
+        return not path.startswith(self.image) and "/site-packages/" not in path + "/" and not self.there(path)
+
     def listed(self, path=None, *_):
-        if path.__class__ is not int:
-            path = self.absolute("." if path is None else path)
-            if path in self.roots or path.startswith(self.below):
-                self.record("l", path, self.place(path))
+        if path.__class__ is int:
+            return
+        path = self.absolute("." if path is None else path)
+        if self.is_missed(path):
+            self.record("m", path)
+        elif path in self.roots or path.startswith(self.below):
+            self.record("l", path, self.place(path))
 
     def made(self, _source, target, *_):
         if target.__class__ is not int:
@@ -204,11 +218,21 @@ class _RunnerTracer:
             self.record("c", "a process of multiprocessing (%s)" % module.split("_")[1].replace("posix", "spawn"))
 
 
+def _runner_words():
+    """This process's command line; `sys.orig_argv` is of Python 3.10, and `sys.argv` has no module's name yet."""
+    try:
+        with open("/proc/self/cmdline", "rb") as handle:
+            return os.fsdecode(handle.read(1 << 16)).split("\0")
+    except OSError:
+        return []
+
+
 def _runner_trace(descriptor, places):
     """Trace this interpreter from here on, and its forks."""
     version = "%d.%d.%d" % sys.version_info[:3]
-    if not hasattr(sys, "addaudithook"):
-        os.write(descriptor, b"o%s\0" % version.encode())
+    kept_out = "p" if is_pip(_runner_words()[1:]) else "" if hasattr(sys, "addaudithook") else "o"
+    if kept_out:
+        os.write(descriptor, ("%s%s\0" % (kept_out, version)).encode())
         os.close(descriptor)
         return
     os.set_inheritable(descriptor, False)

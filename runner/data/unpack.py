@@ -48,7 +48,8 @@ def _write(archive: tarfile.TarFile, member: tarfile.TarInfo, target: Path) -> N
 
 
 def archived(source: Path) -> dict[str, str]:
-    """Relative path -> SHA-256 of every regular file, as `unpack` would lay it out now. Raises as `unpack`."""
+    """Relative path -> SHA-256 of every regular file, or `linked` of a link, as `unpack` would lay it out now. Raises
+    as it does."""
     found: dict[str, str] = {}
     with _read(source) as archive:
         for name, member in archives.checked(archive):
@@ -57,7 +58,14 @@ def archived(source: Path) -> dict[str, str]:
                 found[name] = Reading().sha256(cast(BinaryIO, content))[0]
             elif member.islnk():
                 found[name] = found.get(os.path.normpath(member.linkname), "")
+            elif member.issym():
+                found[name] = linked(member.linkname)
     return found
+
+
+def linked(target: str) -> str:
+    """What stands for a link where a file has its SHA-256."""
+    return f"link to {target}"
 
 
 def holds(source: Path, name: str) -> bool:

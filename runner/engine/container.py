@@ -24,6 +24,7 @@ from typing import TYPE_CHECKING, Any
 
 from runner.engine import creation, tracing
 from runner.engine.base import Launch, Outcome, Sink, StartMode, StopReason
+from runner.engine.kill import kill
 from runner.engine.streams import Sinks
 from runner.engine.verdict import Evidence, judge
 from runner.engine.wire import Wire
@@ -203,7 +204,7 @@ class DockerContainer:
             if due:
                 self._kill_at = None
         if due:
-            self._kill("SIGKILL")
+            kill(self._api, self.id, "SIGKILL")
         return deadline
 
     # -- stopping
@@ -224,24 +225,10 @@ class DockerContainer:
             reason_word = str(self._stop) if self._stop else "sink"
         if self.mode is StartMode.COLD:
             if first:
-                self._kill("SIGTERM")
+                kill(self._api, self.id, "SIGTERM")
         else:
             self.tell({"op": "stop", "reason": reason_word, "grace": grace})
         os.write(self._wake_write, b"x")
-
-    def _kill(self, name: str) -> None:
-        """Send a signal through the engine, from a thread of its own: the engine may hold the container's lock until
-        its output is drained, and the draining is done by the thread that is in `run`."""
-        threading.Thread(target=self._kill_now, args=(name,), daemon=True).start()
-
-    def _kill_now(self, name: str) -> None:
-        from docker.errors import APIError
-        from requests.exceptions import RequestException
-
-        try:
-            self._api.kill(self.id, signal=name)
-        except (APIError, RequestException, OSError) as error:
-            log.debug("kill %s of %s: %s", name, self.id[:12], error)  # it has ended: the wait says how
 
     # -- what happened
 

@@ -16,13 +16,14 @@ from runner.engine import cluster, creation, network, privacy, requirements, ser
 from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
 from runner.engine.base import Container, EngineInfo, Image, Installation, Launch, Leftover, StartMode
-from runner.engine.client import Endpoint, endpoint
+from runner.engine.client import endpoint
 from runner.engine.container import DockerContainer
+from runner.engine.facts import engine_info, image_of
 from runner.engine.faults import lost_is
 from runner.engine.janitor import Janitor
 from runner.engine.oneshot import ask
 from runner.engine.ownership import has_foreign, own
-from runner.engine.probe import Probe, probe
+from runner.engine.probe import probe
 from runner.engine.wire import arm
 from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault, ImageUnavailable, WorkspaceError
 
@@ -57,7 +58,7 @@ class DockerEngine:
         if self._info is None:
             with lost_is(EngineUnavailable):
                 raw = self._api.info()
-            self._info = _engine_info(raw, self._api.api_version, endpoint())
+            self._info = engine_info(raw, self._api.api_version, endpoint())
         return self._info
 
     def image(self, reference: str) -> Image:
@@ -72,7 +73,7 @@ class DockerEngine:
             raise ImageUnavailable(f"image {reference!r} is not on this engine", remedy=remedy) from error
         with lost_is(EngineLost):
             found = probe(self._api, str(raw["Id"]), self._facts().engine_id)
-        return _image(reference, raw, found)
+        return image_of(reference, raw, found)
 
     def collect(self, wanted: Installation) -> Path:
         self._guard(wanted.run_id)
@@ -258,39 +259,6 @@ def _laid_out(launch: Launch) -> Iterator[None]:
         yield
     except OSError as error:
         raise WorkspaceError(f"the step's directories could not be prepared: {error}") from error
-
-
-def _engine_info(raw: dict[str, Any], api_version: str, where: Endpoint) -> EngineInfo:
-    return EngineInfo(
-        name="docker",
-        version=str(raw["ServerVersion"]),
-        api_version=api_version,
-        engine_id=str(raw["ID"]),
-        os=str(raw["OperatingSystem"]),
-        architecture=str(raw["Architecture"]),
-        cpus=int(raw["NCPU"]),
-        memory=int(raw["MemTotal"]),
-        rootless=any("name=rootless" in option for option in raw.get("SecurityOptions") or ()),
-        endpoint=where.url,
-        context=where.origin,
-    )
-
-
-def _image(reference: str, raw: dict[str, Any], found: Probe) -> Image:
-    config = raw.get("Config") or {}
-    pairs = (entry.partition("=") for entry in config.get("Env") or ())
-    return Image(
-        reference=reference,
-        id=str(raw["Id"]),
-        entrypoint=tuple(config.get("Entrypoint") or ()),
-        cmd=tuple(config.get("Cmd") or ()),
-        env=tuple((key, value) for key, _, value in pairs),
-        user=str(config.get("User") or ""),
-        working_dir=str(config.get("WorkingDir") or ""),
-        python=found.python,
-        python_version=found.version,
-        mode=found.mode,
-    )
 
 
 def _open_to_all(launch: Launch) -> None:

@@ -21,12 +21,17 @@ from runner.errors import EnvironmentFault
 
 if TYPE_CHECKING:
     from docker import APIClient
+    from docker.errors import APIError
 
 log = logging.getLogger(__name__)
 
 _ATTEMPTS = 10
 _FIRST = 2
 """The address before it would be the gateway's."""
+_TAKEN = ("overlap", "address pool")
+"""In the engine's words for a subnet that another network has, and for there being no other: "Pool overlaps with other
+one on this address space"; "could not find an available, non-overlapping IPv4 address pool among the defaults"; of
+newer engines "all predefined address pools have been fully subnetted"."""
 _NO_GATEWAY = {"com.docker.network.bridge.inhibit_ipv4": "true"}
 """The bridge has no address on the host, else what listens on the host could be reached through it."""
 NO_SERVER = {"dns": ["127.0.0.1"], "dns_opt": ["timeout:1", "attempts:1"]}
@@ -58,21 +63,30 @@ def remove(api: APIClient, name: str) -> None:
 
 
 def _create(api: APIClient, launch: Launch, name: str, *, isolated: bool) -> ipaddress.IPv4Network:
-    from docker.errors import APIError
+    from docker import errors
 
     fault: APIError | None = None
     for _ in range(_ATTEMPTS):
-        subnet = _free(api, launch, name)
         try:
+            subnet = _free(api, launch, name)
             _ask(api, launch, name, str(subnet), isolated=isolated)
-        except APIError as error:
-            fault = error  # somebody else has just taken it
+        except errors.APIError as error:
+            if not _is_taken(error):
+                raise
+            fault = error  # somebody else has just taken it, or holds the last one for a moment
         else:
             return subnet
     raise EnvironmentFault(
-        f"the engine made no network for the instances of step '{launch.job.step}': {fault and fault.explanation}",
-        remedy="remove networks that nobody uses: `docker network prune`",
+        f"the engine has no free subnet for the instances of step '{launch.job.step}': {fault and fault.explanation}",
+        remedy="remove networks that nobody uses (`docker network ls` lists them, `docker network prune` removes all"
+        " that no container is in), or give the engine more in its `default-address-pools`",
     ) from fault
+
+
+def _is_taken(error: APIError) -> bool:
+    """Whether the subnet, or every subnet that the engine may give, is another network's. There is no status for it."""
+    words = str(error.explanation or error).lower()
+    return any(part in words for part in _TAKEN)
 
 
 def _free(api: APIClient, launch: Launch, name: str) -> ipaddress.IPv4Network:

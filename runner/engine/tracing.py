@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.agent import tracer_archive
+from runner.agent.words import interpreter_words, is_pip
 from runner.engine.base import Image, Launch, StartMode
+from runner.sagemaker.code import behind_installation
 from runner.sagemaker.job import Code
 
 OLDEST_PYTHON = (3, 8)
@@ -16,45 +18,33 @@ OLDEST_PYTHON = (3, 8)
 WRAPPERS = frozenset({"/opt/ml/processing/input/entrypoint/runproc.sh"})
 """Shell scripts of the platform's, not of the user's: nobody looks at the environment of their shell."""
 _PYTHON = re.compile(r"(.*/)?python(\d(\.\d+)?)?")
-_TAKES_VALUE = "WXQ"
-"""One-letter options of Python's that take a value; `-c` and `-m` end the options."""
+_CLOSING = "IES"
+"""Options of Python's that make it ignore PYTHONPATH or sitecustomize."""
 
 
 def obstacle(image: Image, words: Sequence[str]) -> str:
-    """Why a script that is started with these words cannot be traced; empty when it can."""
+    """Why a script that is started with these words cannot be traced; empty when it can.
+
+    The words behind an installation of packages count: it hands its environment on to the script.
+    """
     if image.mode is StartMode.COLD:
         return "the image has no Python to watch it with"
     if _version(image.python_version) < OLDEST_PYTHON:
         return f"the image's Python is {image.python_version}, older than 3.8"
+    words = list(behind_installation(words))
     if len(words) > 1 and words[1] in WRAPPERS:
         return ""
     if _PYTHON.fullmatch(words[0]) is None:
         return f"its entrypoint is {words[0]}, and not Python"
-    closed = _closed_by(words[1:])
-    return f"its interpreter is started with {closed}, which keeps the tracer out" if closed else ""
+    if is_pip(words[1:]):
+        return "it runs pip, which is not traced"
+    letters, _, _ = interpreter_words(words[1:])
+    closed = next((letter for letter in letters if letter in _CLOSING), None)
+    return f"its interpreter is started with -{closed}, which keeps the tracer out" if closed else ""
 
 
 def _version(text: str | None) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", text or "")[:2])
-
-
-def _closed_by(words: Sequence[str]) -> str:
-    """The option of an interpreter's that makes it ignore PYTHONPATH or sitecustomize."""
-    left = list(words)
-    while left:
-        word = left.pop(0)
-        if not re.fullmatch(r"-[A-Za-z].*", word):
-            return ""
-        for position, letter in enumerate(word[1:], start=1):
-            if letter in "IES":
-                return f"-{letter}"
-            if letter in "cm":
-                return ""
-            if letter in _TAKES_VALUE:
-                if position == len(word) - 1 and left:
-                    left.pop(0)
-                break
-    return ""
 
 
 def wanted(launch: Launch, words: Sequence[str]) -> dict[str, Any] | None:
@@ -76,7 +66,8 @@ def wanted(launch: Launch, words: Sequence[str]) -> dict[str, Any] | None:
 
 
 def told(launch: Launch, report: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
-    """What is known of what the script did; None when nobody was to look."""
+    """What is known of what the script did; None when nobody was to look. Of one of several instances also `peers`:
+    each one's address by its host name, its own among them."""
     if not launch.trace:
         return None
     if launch.image.mode is StartMode.COLD:
@@ -84,4 +75,6 @@ def told(launch: Launch, report: Mapping[str, Any] | None) -> Mapping[str, Any] 
     if report is None:
         return {"traced": False, "why": "the container ended without the agent's report"}
     found = report.get("trace")
-    return found if isinstance(found, dict) else {"traced": False, "why": "the script did not run"}
+    if not isinstance(found, dict):
+        return {"traced": False, "why": "the script did not run"}
+    return {**found, "peers": dict(launch.peering.addresses)} if launch.peering is not None else found

@@ -19,8 +19,9 @@ from runner.engine.base import Container, Engine, Image, Installation, Launch, O
 from runner.engine.credentials import host_credentials
 from runner.engine.masking import masking
 from runner.errors import Abandoned, EngineLost, EngineUnavailable, EnvironmentFault, RequirementsError
-from runner.pipeline.binding import Bound, Sources, bind
+from runner.pipeline.binding import Bound, bind
 from runner.pipeline.events import Event, Notice, StepResult, StepStarted, StepState
+from runner.pipeline.materials import Sources
 from runner.pipeline.outbox import Log, Outbox
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.requirements import explained, not_installed
@@ -139,7 +140,7 @@ def run_step(
         )
         return
     except EnvironmentFault as error:
-        result = write_result(layout, infrastructure(replace(base, finished_at=now()), str(error)))
+        result = write_result(layout, infrastructure(replace(base, finished_at=now()), error))
         gone = str(error) if isinstance(error, EngineLost | EngineUnavailable) else ""
         tell(Ended(result, gone))
         return
@@ -148,9 +149,6 @@ def run_step(
     )
     try:
         result = _go(shop, prepared, known)
-        if result.hosts and result.verdict is Verdict.PASSED:  # of a step that failed they are told with it
-            for warning in result.warnings:
-                shop.notice(result.step, warning)
         tell(Ended(result, _engine_gone(shop, result)))
     finally:
         shop.stops.discard(prepared.container)
@@ -175,7 +173,7 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
                 outcome = _run(container, stdout, stderr)
         outcome = explained(bound, _tell_private(shop, bound, outcome))
     except OSError as error:
-        return write_result(layout, infrastructure(base, str(os_fault(error, layout.root, "cannot start the step"))))
+        return write_result(layout, infrastructure(base, os_fault(error, layout.root, "cannot start the step")))
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
 
 
@@ -212,6 +210,7 @@ def _run(container: Container, out: Sink, err: Sink) -> Outcome:
             started_at=None,
             finished_at=now(),
             seconds=0.0,
+            warnings=(error.remedy,) if error.remedy else (),
         )
 
 

@@ -4,62 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from runner.data.files import json_bytes, os_fault
-from runner.data.hostdata import Look, look
+from runner.data.hostdata import Look
 from runner.data.manifest import named
-from runner.data.materialise import bundle, code_file, code_text, code_tree, single_file
 from runner.data.shards import Share, deal
-from runner.data.unpack import unpack
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
 from runner.engine.render import reproduce_script, shell_script
-from runner.errors import RequirementsError, SpecError, WorkspaceError
+from runner.errors import RequirementsError, SpecError
 from runner.pipeline.layout import StepLayout
+from runner.pipeline.materials import Sources, keep, look_at_host_data, materialise, write_config
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import SCHEMA, plain
-from runner.pipeline.rundir import RunDirectory
-from runner.pipeline.store import Reused
-from runner.sagemaker.code import BUNDLE, COLLECTED, REQUIREMENTS, installing
+from runner.sagemaker.code import COLLECTED, REQUIREMENTS, installing
 from runner.sagemaker.environment import with_image_path
-from runner.sagemaker.job import (
-    CodeBundle,
-    CodeFile,
-    CodeText,
-    CodeTree,
-    ContainerJob,
-    HostData,
-    InputMount,
-    Member,
-    StepData,
-)
-from runner.sagemaker.paths import CHECKPOINTS
-from runner.spec.archives import is_archive
+from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, InputMount, Member, StepData
 from runner.spec.script import early_imports
-
-
-@dataclass(frozen=True, slots=True)
-class Sources:
-    """Where data of other steps comes from. `digests` grows as steps of this run publish."""
-
-    run: RunDirectory
-    reused: Mapping[str, Reused] = field(default_factory=dict)
-    digests: dict[tuple[str, str], str] = field(default_factory=dict)
-
-    def place(self, data: StepData) -> Path:
-        if data.step in self.reused:
-            return self.reused[data.step].outputs[data.output]
-        return self.run.layout.step(data.step).output(data.output)
-
-    def origin(self, data: StepData) -> dict[str, str]:
-        """The run and the digest of what is taken; asked for when the producer has published."""
-        if data.step in self.reused:
-            reused = self.reused[data.step]
-            return {"run": reused.run_id, "digest": reused.digests[data.output]}
-        return {"run": self.run.run_id, "digest": self.digests[data.step, data.output]}
-
 
 Collect = Callable[[ContainerJob, Image, Path], Path]
 """Gives the directory of all that the `requirements.txt` in a step's code asks for; see `Engine.collect`."""
@@ -104,10 +67,10 @@ def _bind(
 ) -> Bound:
     job, warnings = planned.job, list(planned.warnings)
     inputs = tuple(
-        BoundInput(item.name, item.target, _materialise(item, layout, sources, warnings), item.private)
+        BoundInput(item.name, item.target, materialise(item, layout, sources, warnings), item.private)
         for item in job.inputs
     )
-    watched = _look_at_host_data(job, inputs)
+    watched = look_at_host_data(job, inputs)
     fault: RequirementsError | None = None
     if job.requirements is not None and (layout.code / REQUIREMENTS).is_file():
         try:
@@ -118,8 +81,8 @@ def _bind(
     outputs = tuple(BoundOutput(item.name, item.target, layout.attempt / item.name) for item in job.outputs)
     for output in outputs:
         output.host.mkdir(parents=True)
-    config = () if job.members else _write_config(job, layout, {output.target for output in outputs})
-    kept = _keep(job, layout)
+    config = () if job.members else write_config(job, layout, {output.target for output in outputs})
+    kept = keep(job, layout)
     launch = Launch(
         job=with_image_path(job, image.env),
         image=image,
@@ -140,7 +103,7 @@ def _bind(
     for each in launch.members or (launch,):
         each.scratch.mkdir()
     layout.job.write_bytes(
-        json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id, **_asked(planned)})
+        json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id, **_asked(planned, job)})
     )
     _write_scripts(launch.members[0] if launch.members else launch, layout)
     for each in launch.members:
@@ -173,7 +136,7 @@ def _member(launch: Launch, member: Member, layout: StepLayout) -> Launch:
             for bound in launch.inputs
         ),
         outputs=outputs,
-        config=_write_config(job, own, {output.target for output in outputs}),
+        config=write_config(job, own, {output.target for output in outputs}),
         scratch=own.scratch,
         logs=own.root,
     )
@@ -194,77 +157,12 @@ def _shares(launch: Launch, layout: StepLayout) -> tuple[Share, ...]:
     )
 
 
-def _asked(planned: PlannedStep) -> dict[str, Any]:
-    """What the pipeline asks for where this machine runs something else: the fields of the job that differ."""
-    if planned.asked is None:
-        return {}
-    asked, job = plain(planned.asked), plain(planned.job)
-    return {"asked": {key: value for key, value in asked.items() if value != job[key]}}
-
-
-def _look_at_host_data(job: ContainerJob, inputs: tuple[BoundInput, ...]) -> tuple[Look, ...]:
-    """At each directory of the user's that the step reads in place."""
-    return tuple(
-        look(item.name, bound.host)
-        for item, bound in zip(job.inputs, inputs, strict=True)
-        if isinstance(item.source, HostData) and Path(item.source.path).is_dir()
-    )
-
-
-def _materialise(item: InputMount, layout: StepLayout, sources: Sources, warnings: list[str]) -> Path:
-    """The host directory of an input; of another step's data it may not exist yet. Code lies in `layout.code`, also
-    where the container gets it packed."""
-    source, place = item.source, layout.input(item.name)
-    if isinstance(source, StepData):
-        return sources.place(source)
-    if isinstance(source, CodeText):
-        code_text(source.name, source.content, place)
-        return place
-    path = Path(source.path)
-    if isinstance(source, HostData):
-        if path.is_dir():
-            return path.resolve()
-        single_file(path, place)
-    elif isinstance(source, CodeFile):
-        return code_file(path, layout.code).parent
-    elif is_archive(path.name):
-        unpack(path, layout.code)
-    else:
-        left_out = code_tree(path, layout.code, leave_out=sources.run.runs_dir)
-        warnings += [f"not copied with the code, as it is no file: {name}" for name in left_out]
-    if isinstance(source, CodeBundle):
-        bundle(path, layout.code, place / BUNDLE)
-    return place if isinstance(source, HostData | CodeBundle) else layout.code
-
-
-def _write_config(job: ContainerJob, layout: StepLayout, taken: set[str]) -> tuple[BoundOutput, ...]:
-    """One directory for each distinct parent of the platform's files and of the script's message."""
-    folders = dict.fromkeys(str(PurePosixPath(item.target).parent) for item in job.config)
-    if job.exit_message is not None:
-        folders.setdefault(str(PurePosixPath(job.exit_message).parent))
-    wanted = [target for target in folders if target not in taken]
-    bound = tuple(BoundOutput(f"config-{n}", target, layout.config(n)) for n, target in enumerate(wanted))
-    for folder in bound:
-        folder.host.mkdir(parents=True)
-    places = {folder.target: folder.host for folder in bound}
-    for item in job.config:
-        target = PurePosixPath(item.target)
-        (places[str(target.parent)] / target.name).write_text(item.content, encoding="utf-8")
-    return bound
-
-
-def _keep(job: ContainerJob, layout: StepLayout) -> tuple[BoundOutput, ...]:
-    """The directory for checkpoints, made if it is missing. Raises WorkspaceError and OSError."""
-    if job.checkpoints is None:
-        return ()
-    place = Path(job.checkpoints)
-    place.mkdir(parents=True, exist_ok=True)
-    place = place.resolve()
-    if layout.root.resolve().is_relative_to(place):
-        raise WorkspaceError(
-            f"the run directory lies inside the step's `checkpoints` ({place}): give them a directory of their own"
-        )
-    return (BoundOutput("checkpoints", CHECKPOINTS, place),)
+def _asked(planned: PlannedStep, job: ContainerJob) -> dict[str, Any]:
+    """What the pipeline asks for where something else runs: the fields of `job` that differ. It may be what this
+    machine can run instead, and a command that an installation precedes."""
+    asked, runs = plain(planned.asked or planned.job), plain(job)
+    different = {key: value for key, value in asked.items() if value != runs[key]}
+    return {"asked": different} if different else {}
 
 
 def _write_scripts(launch: Launch, layout: StepLayout) -> None:

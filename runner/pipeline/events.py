@@ -52,8 +52,8 @@ class StepResult:
     outputs: dict[str, dict[str, object]] = field(default_factory=dict)
     """By output name: `path` (relative to the run directory), `files`, `bytes`, `digest`."""
     partial: dict[str, str] = field(default_factory=dict)
-    """Of a step that failed, by output name: the directory (relative to the run directory) of what it had written.
-    Nothing consumes it; it is for the person who debugs."""
+    """Of a step that failed, by output name: the directory (relative to the run directory) of what it had written; of
+    several instances by host and output, as `algo-1/model`. Nothing consumes it; it is for the person who debugs."""
     directory: str = ""
     """The step's directory, relative to the run directory; empty when it never started."""
     warnings: tuple[str, ...] = ()

@@ -15,11 +15,11 @@ from runner.engine.base import Engine, EngineInfo
 from runner.errors import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_PASSED, InternalError, RunnerError, WorkspaceError
 from runner.pipeline import ending, rundir, stops
 from runner.pipeline.attempt import Workshop
-from runner.pipeline.binding import Sources
 from runner.pipeline.broadcast import Broadcast, Reporter, complain
 from runner.pipeline.drive import Cancelled, Driver, Inbox, Woken
 from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult
 from runner.pipeline.fitting import Fitted, fit
+from runner.pipeline.materials import Sources
 from runner.pipeline.outbox import Outbox
 from runner.pipeline.plan import Plan
 from runner.pipeline.records import plain

@@ -87,6 +87,10 @@ class StepLayout:
         """Of one of several instances."""
         return StepLayout(self.hosts / name)
 
+    def each_host(self) -> list[StepLayout]:
+        """Of every instance that was laid out; of a step with one instance none. Raises OSError."""
+        return [StepLayout(path) for path in sorted(self.hosts.iterdir())] if self.hosts.is_dir() else []
+
     def input(self, name: str) -> Path:
         return self.root / "inputs" / name
 

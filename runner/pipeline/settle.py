@@ -58,16 +58,16 @@ def settle(
     )
     fault = next((os_fault(log.fault, log.path, "cannot write the log") for log in logs if log.fault), None)
     if fault is not None:
-        result = infrastructure(result, str(fault))
+        result = infrastructure(result, fault)
     try:
         return _judged(engine, bound, result, stopped)
     except Stopped:
         return write_result(bound.layout, _failed(result, Verdict.CANCELLED, _STOPPED))
     except OSError as error:
         fault = os_fault(error, bound.layout.root, "cannot publish the outputs")
-        return write_result(bound.layout, infrastructure(result, str(fault)))
+        return write_result(bound.layout, infrastructure(result, fault))
     except EnvironmentFault as error:
-        return write_result(bound.layout, infrastructure(result, str(error)))
+        return write_result(bound.layout, infrastructure(result, error))
 
 
 def _times(outcome: Outcome) -> dict[str, Any]:
@@ -109,10 +109,16 @@ def _findings(trace: Mapping[str, Any], job: ContainerJob, *, passed: bool) -> t
     )
 
 
-def infrastructure(result: StepResult, reason: str) -> StepResult:
-    """The same step, as one about which nothing can be said."""
+def infrastructure(result: StepResult, cause: EnvironmentFault | str) -> StepResult:
+    """The same step, as one about which nothing can be said. What to do against the cause is a warning."""
+    remedy = cause.remedy if isinstance(cause, EnvironmentFault) else ""
     return dataclasses.replace(
-        result, state=StepState.FAILED, verdict=Verdict.INFRASTRUCTURE, reason=reason, outputs={}
+        result,
+        state=StepState.FAILED,
+        verdict=Verdict.INFRASTRUCTURE,
+        reason=str(cause),
+        outputs={},
+        warnings=(*result.warnings, *([remedy] if remedy else [])),
     )
 
 
@@ -123,17 +129,24 @@ def write_result(layout: StepLayout, result: StepResult) -> StepResult:
             result = dataclasses.replace(result, partial=_partial(layout, result))
         write_json(layout.result, {"schema_version": SCHEMA, **plain(result)})
     except OSError as error:
-        fault = str(os_fault(error, layout.result, "cannot write the result"))
-        reason = f"{result.reason}; {fault}" if result.verdict is Verdict.INFRASTRUCTURE else fault
-        return infrastructure(result, reason)
+        fault = os_fault(error, layout.result, "cannot write the result")
+        failed = infrastructure(result, fault)
+        again = result.verdict is Verdict.INFRASTRUCTURE
+        return dataclasses.replace(failed, reason=f"{result.reason}; {fault}") if again else failed
     return result
 
 
 def _partial(layout: StepLayout, result: StepResult) -> dict[str, str]:
     """What the step had written when it failed. SageMaker exports a training job's artifacts then, too; here they stay
     where they are, unpacked."""
-    folders = sorted(layout.attempt.iterdir()) if layout.attempt.is_dir() else []
-    return {f.name: f"{result.directory}/attempt/{f.name}" for f in folders if holds_something(f)}
+    attempts = {"": layout.attempt, **{f"{host.root.name}/": host.attempt for host in layout.each_host()}}
+    return {
+        f"{whose}{folder.name}": f"{result.directory}/{folder.relative_to(layout.root)}"
+        for whose, attempt in attempts.items()
+        if attempt.is_dir()
+        for folder in sorted(attempt.iterdir())
+        if holds_something(folder)
+    }
 
 
 def _judged(engine: Engine, bound: Bound, result: StepResult, stopped: Callable[[], bool]) -> StepResult:

@@ -57,8 +57,8 @@ class Board:
         self._live: Live | None = None
         self._console = _console(stream, color=color)
         self._gap = False
-        self._told: list[str] = []
         """The last line printed is empty."""
+        self._told: list[str] = []
         self._stopping = False
 
     def handle(self, event: Event) -> None:
@@ -109,7 +109,8 @@ class Board:
             self._print(f"note: {result.step}: {remark}")
         if needs_words(result) and self._run_dir is not None:
             # What a step wrote and what to type next is copied: the terminal breaks it, which leaves it whole.
-            self._print(f"{describe(result, self._run_dir, self._style, head=False)}\n", words=False)
+            text = describe(result, self._run_dir, self._style, head=False, told=self._told)
+            self._print(f"{text}\n", words=False)
 
     def _print(self, text: str, *, words: bool = True) -> None:
         """Lines that stay; with `words` those that are too long are broken between words, never inside one."""

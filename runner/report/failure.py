@@ -55,12 +55,19 @@ def needs_words(result: StepResult) -> bool:
 
 
 def remarks(result: StepResult, told: Collection[str] = ()) -> list[str]:
-    """The warnings of a step that is not described in full, one line each, but for those that a notice told before
-    (`told`; one that is about several steps has their names behind it)."""
-    if needs_words(result):
-        return []
-    lines = [one_line(warning) for warning in result.warnings]
-    return [line for line in lines if not any(notice.startswith(line) for notice in told)]
+    """The warnings of a step that is not described in full, as `notes` has them."""
+    return [] if needs_words(result) else notes(result, told)
+
+
+def notes(result: StepResult, told: Collection[str] = ()) -> list[str]:
+    """The warnings of a step, one line each, each once, but for those that a notice told before (`told`; one that is
+    about several steps has their names behind it)."""
+    lines = dict.fromkeys(one_line(warning) for warning in result.warnings)
+    return [line for line in lines if not any(_tells(notice, line) for notice in told)]
+
+
+def _tells(notice: str, line: str) -> bool:
+    return notice == line or notice.startswith(f"{line} (steps ")
 
 
 def headline(result: StepResult, style: Style = PLAIN) -> str:
@@ -72,23 +79,32 @@ def headline(result: StepResult, style: Style = PLAIN) -> str:
     return f"{style.mark(look(result))} {style.paint(text, 'bold')}" + (f": {reason}" if reason else "")
 
 
-def describe(result: StepResult, run_dir: Path, style: Style = PLAIN, *, lines: int = LINES, head: bool = True) -> str:
-    """The whole text of a step that did not pass, many lines, no newline at its end; `head`: with its headline.
+def describe(
+    result: StepResult,
+    run_dir: Path,
+    style: Style = PLAIN,
+    *,
+    lines: int = LINES,
+    head: bool = True,
+    told: Collection[str] = (),
+) -> str:
+    """The whole text of a step that did not pass, many lines, no newline at its end; `head`: with its headline; `told`:
+    the notices before it, which it does not repeat.
 
     Reads at most 64 KiB of each stream below `run_dir`; a stream that cannot be read is said, not raised.
     """
     parts = [headline(result, style)] if head else []
-    parts += _message(result)
+    parts += _message(result, told)
     if result.state is StepState.FAILED:
         parts += _output(result, run_dir, style, lines)
         parts += [f"{INDENT}{label:<9} {value}" for label, value in _next(result, run_dir)]
     return "\n".join(parts)
 
 
-def _message(result: StepResult) -> list[str]:
+def _message(result: StepResult, told: Collection[str]) -> list[str]:
     first, *rest = clean(result.exit_message or "").strip().splitlines() or [""]
     said = [f"{INDENT}{'message':<9} {first}", *(f"{INDENT}{'':<9} {line}" for line in rest)] if first else []
-    return said + [f"{INDENT}{'note':<9} {one_line(warning)}" for warning in result.warnings]
+    return said + [f"{INDENT}{'note':<9} {note}" for note in notes(result, told)]
 
 
 def _output(result: StepResult, run_dir: Path, style: Style, lines: int) -> list[str]:

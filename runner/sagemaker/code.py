@@ -52,9 +52,11 @@ python {shlex.join(program)} "$@"
 """
 
 
+# `close_fds=False`: pip gets what it would get from the shell of `runproc.sh`, the descriptors of a tracer that then
+# recognises pip and leaves it alone (see `runner.agent.tracer`).
 _INSTALL_FIRST = f"""\
 import os, subprocess, sys
-status = subprocess.call([sys.executable, "-m", *{list(_INSTALL)!r}])
+status = subprocess.call([sys.executable, "-m", *{list(_INSTALL)!r}], close_fds=False)
 if status:
     words = "{FAILED} (pip ended with %d)" % status
     with open({paths.FAILURE!r}, "w") as failure:
@@ -63,6 +65,8 @@ if status:
     sys.exit(status if status > 0 else 128 - status)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
+_INSTALLER = ("python3", "-I", "-c", _INSTALL_FIRST)
+"""Before a training script's command."""
 
 
 def installing(job: ContainerJob) -> ContainerJob:
@@ -70,4 +74,9 @@ def installing(job: ContainerJob) -> ContainerJob:
     by the installation, in the process that then becomes the script."""
     if job.step_type != "training":
         return job
-    return replace(job, entrypoint=("python3", "-I", "-c", _INSTALL_FIRST, *(job.entrypoint or ())))
+    return replace(job, entrypoint=(*_INSTALLER, *(job.entrypoint or ())))
+
+
+def behind_installation(words: Sequence[str]) -> Sequence[str]:
+    """The command that an installation precedes; all the words where there is none."""
+    return words[len(_INSTALLER) :] if tuple(words[: len(_INSTALLER)]) == _INSTALLER else words

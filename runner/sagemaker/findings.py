@@ -6,7 +6,7 @@ seen. Writes into data inputs are not told: unpacking an archive where it lies i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -16,15 +16,14 @@ from runner.sagemaker.job import Code, ContainerJob
 ML = "/opt/ml"
 SHOWN = 5
 """Paths or addresses of a kind that are told; the others are counted, and stand in `trace.json`."""
-_KEPT = ("/opt/ml/checkpoints", paths.OUTPUT_INTERMEDIATE)
-"""What training keeps beside its outputs."""
 _PLATFORM = (paths.CONFIG, paths.TRAINING_CONFIG)
 """Where libraries look for files that a job of their kind need not have."""
 _SELF = ("localhost", "::1", "0.0.0.0", "::")  # noqa: S104  names for itself; nothing is bound here
 
 
 def findings(trace: Mapping[str, Any], job: ContainerJob, *, passed: bool) -> tuple[str, ...]:
-    """One sentence each. `trace` is what the agent told; `passed`: the script ended with exit 0."""
+    """One sentence each. `trace` is what the agent told, and of one of several instances its `peers`; `passed`: the
+    script ended with exit 0."""
     return (
         *_untraced(trace),
         *(_idle_inputs(trace, job) if passed else ()),
@@ -57,7 +56,9 @@ def _thrown_away(trace: Mapping[str, Any], job: ContainerJob) -> Iterator[str]:
     written |= {path: path for path in trace.get("left", ()) if path not in written.values()}
     lost = [path for path, real in written.items() if _is_lost(real, job)]
     if lost:
-        yield f"SageMaker throws away what is written outside of the outputs: {_some(sorted(lost))}"
+        saves = job.step_type == "training" and any(_below(path, [paths.CHECKPOINTS]) for path in lost)
+        cure = f" (`checkpoints: DIRECTORY` keeps {paths.CHECKPOINTS})" if saves else ""
+        yield f"SageMaker throws away what is written outside of the outputs{cure}: {_some(sorted(lost))}"
 
 
 def _is_lost(path: str, job: ContainerJob) -> bool:
@@ -68,15 +69,21 @@ def _is_lost(path: str, job: ContainerJob) -> bool:
     holding = sorted((item for item in job.inputs if _below(path, [item.target])), key=lambda item: len(item.target))
     if holding:
         return isinstance(holding[-1].source, Code)
-    if job.step_type == "training" and _below(path, _KEPT):
+    if job.step_type == "training" and _below(path, _kept_beside_outputs(job)):
         return False
     return _below(path, [ML]) or not any(part.startswith(".") for part in PurePosixPath(path).parts)
+
+
+def _kept_beside_outputs(job: ContainerJob) -> tuple[str, ...]:
+    """What training keeps; checkpoints only where the request has a CheckpointConfig."""
+    checkpoints = () if job.checkpoints is None else (paths.CHECKPOINTS,)
+    return (*checkpoints, paths.OUTPUT_INTERMEDIATE)
 
 
 def _not_there(trace: Mapping[str, Any], job: ContainerJob, *, passed: bool) -> Iterator[str]:
     """A script may try paths and go on: outside /opt/ml a missing file is told only where the script failed."""
     data = [item.target for item in job.inputs] + [item.target for item in job.outputs]
-    declared = [*data, "/opt/ml/checkpoints", *_PLATFORM]
+    declared = [*data, paths.CHECKPOINTS, *_PLATFORM]
     own = {path for path, _ in trace.get("writes", ())} | {job.exit_message}
     strange = [path for path in trace.get("reads", ()) if _below(path, [ML, "/.runner"])]
     strange = [path for path in strange if path not in own and not _below(path, declared)]
@@ -89,14 +96,19 @@ def _not_there(trace: Mapping[str, Any], job: ContainerJob, *, passed: bool) -> 
 
 
 def _connections(trace: Mapping[str, Any], job: ContainerJob) -> Iterator[str]:
-    others = [where for where in trace.get("connections", ()) if not _is_here(where, job)]
+    """Under isolation "network traffic is limited to the peers of each container" (developer guide, "Run Training and
+    Inference Containers in Internet-Free Mode"), and it is so here."""
+    peers = trace.get("peers", {})
+    here = {*_SELF, job.hostname, *(member.hostname for member in job.members), *peers, *peers.values()}
+    others = [where for where in trace.get("connections", ()) if not _is_among(here, where)]
     if others:
         yield f"tried to connect, and the step has no network (`network: bridge` gives it one): {_some(others)}"
 
 
-def _is_here(where: str, job: ContainerJob) -> bool:
+def _is_among(hosts: Collection[str], where: str) -> bool:
+    """`where`: a host, or a host and a port."""
     host = where.rpartition(":")[0] or where
-    return where in _SELF or host in (*_SELF, job.hostname) or where == job.hostname or host.startswith("127.")
+    return where in hosts or host in hosts or host.startswith("127.")
 
 
 def _below(path: str, places: Sequence[str]) -> bool:

@@ -137,7 +137,7 @@ class Catalogue:
         try:
             entry = Entry(ScriptExecutionSpec.model_validate(data), document, place)
         except ValidationError as error:
-            self._problems += wording.problems(error, document, ScriptExecutionSpec, place)
+            self._problems += wording.problems(error, document, ScriptExecutionSpec, data, place)
             return
         self.entries.append(entry)
         self._by_step[entry.spec.step_name].append(entry)

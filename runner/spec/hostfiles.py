@@ -105,14 +105,30 @@ def _fault(path: Path, written: str, kind: int | None) -> str:
             return f"'{written}' is {'a directory' if stat.S_ISDIR(mode) else 'a file'}, not a {_NAMES[kind]}"
         if not os.access(path, os.R_OK | (os.X_OK if stat.S_ISDIR(mode) else 0)):
             return f"'{written}' may not be read by this user"
-        if kind is None and stat.S_ISDIR(mode) and not any(path.iterdir()):
-            return f"the directory '{written}' is empty; SageMaker fails on an input without files"
+        if kind is None and stat.S_ISDIR(mode) and not _has_content(path):
+            what = "has nothing but empty directories" if any(path.iterdir()) else "is empty"
+            return f"the directory '{written}' {what}; SageMaker fails on an input without files"
     except FileNotFoundError:
         what = _NAMES.get(kind, "file or directory")
         return f"no {what} '{written}'{_near(path, written)} (looked for {shown(path)})"
     except (OSError, RuntimeError) as error:
         return f"'{written}' cannot be used: {error.strerror if isinstance(error, OSError) else error}"
     return ""
+
+
+def _has_content(directory: Path) -> bool:
+    """Whether there is anything below that is no directory, which S3 does not have; what may not be read may hold it.
+    Raises OSError for `directory` itself."""
+    pending = [*directory.iterdir()]
+    while pending:
+        path = pending.pop()
+        if path.is_symlink() or not path.is_dir():
+            return True
+        try:
+            pending += path.iterdir()
+        except PermissionError:
+            return True
+    return False
 
 
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from runner.spec.names import did_you_mean, listed
+from runner.spec.names import listed, nearest
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +43,29 @@ def fault(name: str, job: str) -> str:
     """What is wrong with an instance type for a step of type `job`; empty when nothing is."""
     found = table().get(name)
     if found is None:
-        return f"'{name}' is no instance type of SageMaker{did_you_mean(name, table())}"
-    if job in found.jobs:
-        return ""
-    takes = [other.name for other in table().values() if job in other.jobs and _family(other.name) == _family(name)]
+        return f"'{name}' is no instance type that SageMaker has for {job} steps{_meant(name, job)}"
+    return "" if job in found.jobs else _not_for(found, job)
+
+
+def _not_for(found: InstanceType, job: str) -> str:
+    takes = [
+        other.name for other in table().values() if job in other.jobs and _family(other.name) == _family(found.name)
+    ]
     instead = f"; of its family it has {listed(takes)}" if takes else ""
-    return f"SageMaker has '{name}' for {' and '.join(found.jobs)}, not for {job}{instead}"
+    return f"SageMaker has '{found.name}' for {' and '.join(found.jobs)}, not for {job}{instead}"
+
+
+def _meant(name: str, job: str) -> str:
+    """A hint that goes on after the message: a family's sizes, EC2's name of a type, or what is spelt like it."""
+    full = f"ml.{name.lower().removeprefix('ml.')}"
+    sizes = [other.name for other in table().values() if other.name.startswith(f"{full}.") and job in other.jobs]
+    if sizes:
+        return f"; of that family it has {listed(sizes)}"
+    best = full if full in table() else nearest(name, table())
+    if best is None:
+        return ""
+    other = table()[best]
+    return f" (did you mean '{best}'?)" + ("" if job in other.jobs else f"; {_not_for(other, job)}")
 
 
 def _family(name: str) -> str:

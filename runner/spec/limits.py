@@ -15,6 +15,7 @@ from runner.spec.draft import Draft
 from runner.spec.fields import StepType
 from runner.spec.models import StepSpec, Transform
 from runner.spec.mounts import CODE
+from runner.spec.names import listed
 
 _INPUTS, _OUTPUTS, _CHANNELS = 10, 10, 20
 _WORDS, _WORD = 100, 256
@@ -45,6 +46,7 @@ def problems(draft: Draft) -> Iterator[Problem]:
     for name, step in draft.whole():
         for place, near, message, field in (*_of_type(step), *_instances(step), *_environment(draft, step)):
             yield draft.problem(name, place, f"{message} ({field})", near=near, key=not near)
+    yield from _shared_environment(draft)
 
 
 def _of_type(step: StepSpec) -> Iterator[Excess]:
@@ -159,25 +161,46 @@ def _hyperparameters(step: StepSpec) -> Iterator[Excess]:
 
 
 def _environment(draft: Draft, step: StepSpec) -> Iterator[Excess]:
+    """Of the step's own variables; those of the pipeline count with them."""
     most, longest_name, longest_value = _VARIABLES[step.type]
-    shared = {key: value for key, value in draft.spec.env.items() if key not in step.env}
-    number = len(shared) + len(step.env)
-    if number > most:
-        also = ", the pipeline's included" if shared else ""
+    shared = draft.spec.env
+    number = len(shared | step.env)
+    if number > most >= len(shared):
+        also = ", the pipeline's included" if number > len(step.env) else ""
         yield ("env",), (), _at_most(f"{number} variables{also}", most), "Environment"
     for place, message in _lengths(step.env, longest_name, longest_value):
         yield ("env", *place), (), message, "Environment"
-    for place, message in _lengths(shared, longest_name, longest_value):
-        yield ("env",), (), f"from the pipeline's env, '{str(place[0])[:30]}': {message}", "Environment"
+
+
+def _shared_environment(draft: Draft) -> Iterator[Problem]:
+    """The pipeline's own variables: each excess once, where it stands, with the steps that get it."""
+    found: dict[tuple[Place, str], dict[StepType, tuple[int, list[str]]]] = {}
+    for name, step in draft.whole():
+        most, longest_name, longest_value = _VARIABLES[step.type]
+        passed_on = {key: value for key, value in draft.spec.env.items() if key not in step.env}
+        many = [((), f"{len(draft.spec.env)} variables", most)] if len(draft.spec.env) > most else []
+        for place, what, limit in (*many, *_too_long(passed_on, longest_name, longest_value)):
+            found.setdefault((place, what), {}).setdefault(step.type, (limit, []))[1].append(name)
+    for (place, what), types in found.items():
+        limits = ", ".join(f"{limit} for a {kind.value} step" for kind, (limit, _) in types.items())
+        steps = listed(name for _, names in types.values() for name in names)
+        message = f"{_at_most(what, limits)} (Environment of {steps})"
+        yield draft.origin.problem(("env", *place), message, key=True)
 
 
 def _lengths(values: Mapping[str, str], longest_name: int, longest_value: int) -> Iterator[tuple[Place, str]]:
+    for place, what, limit in _too_long(values, longest_name, longest_value):
+        yield place, _at_most(what, limit)
+
+
+def _too_long(values: Mapping[str, str], longest_name: int, longest_value: int) -> Iterator[tuple[Place, str, int]]:
+    """The place below the mapping, what is too long, and the limit."""
     for key, value in values.items():
         if len(key) > longest_name:
-            yield (key,), _at_most(f"the name has {len(key)} characters", longest_name)
+            yield (key,), f"the name has {len(key)} characters", longest_name
         if len(value) > longest_value:
-            yield (key,), _at_most(f"the value has {len(value)} characters", longest_value)
+            yield (key,), f"the value has {len(value)} characters", longest_value
 
 
-def _at_most(what: str, limit: int) -> str:
+def _at_most(what: str, limit: int | str) -> str:
     return f"{what}; SageMaker takes at most {limit}"

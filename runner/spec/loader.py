@@ -61,7 +61,7 @@ def check(
     try:
         draft, problems = Draft(PipelineSpec.model_validate(data), root, origin), []
     except ValidationError as error:
-        problems = wording.problems(error, origin, PipelineSpec)
+        problems = wording.problems(error, origin, PipelineSpec, data)
         found = _salvage(data, error)
         if found is None:
             raise _refusal(problems) from None

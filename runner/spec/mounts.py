@@ -50,6 +50,20 @@ def output_path(step: StepSpec, name: str) -> str:
     return step.outputs[name].path or f"{OUTPUT_ROOT}/{name}"
 
 
+def fixed(kind: StepType, part: str, name: str) -> str:
+    """Why a port of a step of this type can have no `path`, and what to do; empty where it can. `part`: `inputs` or
+    `outputs`."""
+    if kind is StepType.PROCESSING:
+        return ""
+    if part == "outputs":
+        directory = "directories are" if kind is StepType.TRAINING else "directory is"
+        return f"a {kind.value} step's output {directory} fixed; only 'allow_empty' can be set"
+    if kind is StepType.TRAINING:
+        return f"is fixed in a training step: /opt/ml/input/data/{name}; remove it, or rename the channel"
+    where = "unpacked in /opt/ml/model" if name == "model" else "posted to the server, which has no path for it"
+    return f"cannot be set: the {name} is {where}; remove it"
+
+
 def problems(draft: Draft) -> Iterator[Problem]:
     """Two things on one path, an output inside an input, or anything inside an output: what is written to the inner one
     would hide a part of the other, or be uploaded with it.

@@ -14,6 +14,7 @@ from runner.spec.document import Place
 from runner.spec.draft import Draft
 from runner.spec.fields import Credentials, StepType
 from runner.spec.models import TRAINING_OUTPUTS, StepSpec
+from runner.spec.mounts import fixed
 from runner.spec.names import did_you_mean, listed
 
 _PROGRAM = "SAGEMAKER_PROGRAM"
@@ -72,14 +73,13 @@ def _training(step: StepSpec) -> Iterator[Fault]:
         yield ("args",), "is for processing steps; a training step takes 'hyperparameters'"
     for name, given in step.inputs.items():
         if given.path is not None:
-            message = f"is fixed in a training step: /opt/ml/input/data/{name}; remove it, or rename the channel"
-            yield ("inputs", name, "path"), message
+            yield ("inputs", name, "path"), fixed(step.type, "inputs", name)
     for name, output in step.outputs.items():
         if name not in TRAINING_OUTPUTS:
             hint = did_you_mean(name, TRAINING_OUTPUTS)
             yield ("outputs", name), f"a training step has the outputs 'model' and 'output' and no others{hint}"
         elif output.path is not None:
-            yield ("outputs", name), "a training step's output directories are fixed; only 'allow_empty' can be set"
+            yield ("outputs", name), fixed(step.type, "outputs", name)
     program = step.env.get(_PROGRAM)
     if step.script is not None and step.entrypoint is None and program not in (None, _below_code(step, step.script)):
         message = f"the training toolkit would run '{program}' instead of the script; remove it"
@@ -94,6 +94,10 @@ def _below_code(step: StepSpec, script: str) -> str:
 def _processing(step: StepSpec) -> Iterator[Fault]:
     if step.hyperparameters:
         yield ("hyperparameters",), "is for training steps; a processing step takes 'args'"
+    for name, given in step.inputs.items():
+        if given.content_type is not None:
+            message = "is for a training step's channels and a transform step's data; SageMaker's processing has none"
+            yield ("inputs", name, "content_type"), message
 
 
 def _kept(step: StepSpec) -> Iterator[Fault]:

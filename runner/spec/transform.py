@@ -13,6 +13,7 @@ from runner.spec.document import Place
 from runner.spec.draft import Draft
 from runner.spec.fields import Distribution, Privacy
 from runner.spec.models import TRANSFORM_OUTPUTS, StepSpec, host_path
+from runner.spec.mounts import fixed
 from runner.spec.names import did_you_mean
 
 INPUTS = ("model", "data")
@@ -38,7 +39,7 @@ def faults(draft: Draft, step: StepSpec) -> Iterator[Fault]:
             hint = did_you_mean(name, TRANSFORM_OUTPUTS)
             yield ("outputs", name), f"a transform step has the output 'output' and no others{hint}"
         elif output.path is not None:
-            yield ("outputs", name), "a transform step's output has no path; only 'allow_empty' can be set"
+            yield ("outputs", name), fixed(step.type, "outputs", name)
 
 
 def misplaced(step: StepSpec) -> Iterator[Fault]:
@@ -67,8 +68,7 @@ def _inputs(step: StepSpec) -> Iterator[Fault]:
             yield ("inputs", name), f"a transform step has the inputs 'model' and 'data' and no others{hint}"
             continue
         if given.path is not None:
-            where = "unpacked in /opt/ml/model" if name == "model" else "posted to the server, which has no path for it"
-            yield ("inputs", name, "path"), f"cannot be set: the {name} is {where}"
+            yield ("inputs", name, "path"), fixed(step.type, "inputs", name)
         if given.private is not Privacy.OVERLAY:
             yield ("inputs", name, "private"), "has no effect in a transform step: nothing there writes to its source"
         if given.distribution is not Distribution.FULLY_REPLICATED:

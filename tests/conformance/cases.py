@@ -60,7 +60,7 @@ class Case:
 
 
 class Notices:
-    """A reporter that keeps what a person would be told."""
+    """A reporter that keeps what a person is told beside the results, which have warnings of their own."""
 
     def __init__(self) -> None:
         self.texts: list[str] = []

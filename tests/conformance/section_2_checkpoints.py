@@ -10,6 +10,7 @@ from typing import Any
 
 from conformance.cases import Case, Ran, execute
 from conformance.section_2_training import STEP, packed
+from conformance.section_10_trace import says
 
 from runner.engine.base import StartMode
 
@@ -86,4 +87,28 @@ def _checkpoints(mode: StartMode) -> Case:
     )
 
 
-CASES = [_checkpoints(mode) for mode in StartMode]
+WRITES = """
+import os
+os.makedirs("/opt/ml/checkpoints", exist_ok=True)
+os.chdir("/")  # a path relative to it
+open("opt/ml/checkpoints/1", "w").write("1")
+open("/opt/ml/model/m", "w").write("1")
+"""
+
+CASES = [
+    *(_checkpoints(mode) for mode in StartMode),
+    Case(
+        name="trace: checkpoints that nobody keeps",
+        points=("2.path.checkpoints",),
+        pipeline="name: trace\nimage: python\nsteps:\n  s: {type: training, script: s.py}\n",
+        files={"s.py": WRITES},
+        check=says("outputs (`checkpoints: DIRECTORY` keeps /opt/ml/checkpoints): /opt/ml/checkpoints/1"),
+    ),
+    Case(
+        name="trace: checkpoints that are kept",
+        points=("2.path.checkpoints",),
+        pipeline="name: trace\nimage: python\nsteps:\n  s: {type: training, script: s.py, checkpoints: kept}\n",
+        files={"s.py": WRITES},
+        check=says(),
+    ),
+]

@@ -11,8 +11,9 @@ import pytest
 from runner.agent import agent_source, hook_source
 
 
-@pytest.mark.parametrize("text", [agent_source(), hook_source()], ids=["agent", "hook"])
+@pytest.mark.parametrize("text", [agent_source(), hook_source(), hook_source(["/x"])], ids=["agent", "hook", "tracer"])
 def test_it_is_python_3_7_with_the_standard_library_alone(text: str) -> None:
+    assert "runner.agent" not in text
     tree = ast.parse(text, feature_version=(3, 7))
     imported = {
         name.partition(".")[0]

@@ -34,6 +34,26 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
+@pytest.mark.parametrize(
+    ("records", "why"),
+    [
+        (b"s3.11.2\0", ""),
+        (b"p3.11.2\0s3.11.2\0", ""),
+        (b"p3.11.2\0", "pip alone ran, which is not traced"),
+        (b"p3.11.2\0o3.7.17\0", "the script's Python is 3.7.17, older than 3.8"),
+        (b"", "its interpreter did not take the tracer in"),
+    ],
+)
+def test_why_nothing_was_traced(records: bytes, why: str) -> None:
+    trace = Trace({"trace": {"why": "", "archive": "", "inputs": [], "places": [], "kept": []}})
+    try:
+        os.write(trace.file, records)
+        told = trace.summary()
+    finally:
+        os.close(trace.file)
+    assert (told["traced"], told["why"]) == (not why, why)
+
+
 def test_a_file_that_no_python_opened_counts_as_read(data: Path) -> None:
     trace = watching(data)
     trace.take()

@@ -16,7 +16,7 @@ Records = list[tuple[str, str]]
 
 
 def traced(
-    script: str, cwd: Path, places: tuple[str, ...] = (), prelude: str = ""
+    script: str, cwd: Path, places: tuple[str, ...] = (), prelude: str = "", words: tuple[str, ...] = ("script.py",)
 ) -> tuple[subprocess.CompletedProcess[str], Records]:
     """Run a script with the tracer as the agent starts it; what it printed, and the records."""
     file, archive = os.memfd_create("trace"), os.memfd_create("archive")
@@ -32,7 +32,7 @@ def traced(
     (cwd / "script.py").write_text(script)
     try:
         done = subprocess.run(
-            [sys.executable, "script.py"],
+            [sys.executable, *words],
             cwd=cwd,
             env=environment,
             pass_fds=(file, archive),
@@ -99,6 +99,63 @@ for path in ("missing", "nul\\0", "x" * 5000):
     assert f"{data}/missing" in only(records, "m")
     assert len(records) == len(set(records))
     assert only(records, "s") == [".".join(map(str, sys.version_info[:3]))]
+
+
+def test_a_directory_that_is_not_there_is_missed_by_every_way_to_list_it(place: Path) -> None:
+    (place / "data").mkdir()
+    script = """
+import glob, os, pathlib
+for number, look in enumerate((os.listdir, os.scandir, lambda path: list(pathlib.Path(path).iterdir()))):
+    try:
+        look("gone-%d" % number)
+    except FileNotFoundError:
+        pass
+assert not glob.glob("data/gone/*.csv") + glob.glob(os.path.abspath("gone-all/**/x"), recursive=True)
+assert not list(pathlib.Path("gone-glob").glob("*")) + list(pathlib.Path("gone-rglob").rglob("*.csv"))
+assert not list(os.walk("gone-walk"))
+os.listdir("data"), glob.glob("data/*"), list(pathlib.Path("data").rglob("*")), os.listdir("."), os.listdir()
+for _ in range(2):
+    glob.glob("%s/lib/python3/dist-packages/none/*" % __import__("sys").prefix)
+"""
+    done, records = traced(script, place, (str(place / "data"),))
+    assert (done.returncode, done.stderr) == (0, "")
+    gone = ["gone-0", "gone-1", "gone-2", "data/gone", "gone-all", "gone-glob", "gone-rglob", "gone-walk"]
+    assert [path.removeprefix(f"{place}/") for path in only(records, "m")] == gone
+    assert only(records, "l") == [str(place / "data")]
+
+
+def test_a_path_below_the_root_has_one_slash(place: Path) -> None:
+    script = f"""
+import os
+os.chdir("/")
+open("{str(place / "written")[1:]}", "w").close()
+for path in ("none-such", "//none-such-either"):
+    try:
+        open(path)
+    except FileNotFoundError:
+        pass
+"""
+    done, records = traced(script, place)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert only(records, "w") == [str(place / "written")]
+    assert only(records, "m") == ["/none-such", "/none-such-either"]
+
+
+@pytest.mark.parametrize("words", [("-m", "pip", "y"), ("-Wignore", "-mpip"), ("bin/pip3.11", "install")])
+def test_pip_is_left_alone(place: Path, words: tuple[str, ...]) -> None:
+    """Also what it starts: nothing of the tracer is left in its environment."""
+    acts = """
+import os, subprocess, sys
+open("made", "w").close()
+print([key for key in os.environ if "RUN_PIPELINE" in key], os.environ["PYTHONPATH"])
+subprocess.run([sys.executable, "-c", "open('made-by-child', 'w')"], close_fds=False, check=True)
+"""
+    (place / "bin").mkdir()
+    for path in ("pip.py", "bin/pip3.11"):
+        (place / path).write_text(acts)
+    done, records = traced("", place, words=words)
+    assert (done.stdout, done.stderr) == (f"[] {place}\n", "")
+    assert records == [("p", ".".join(map(str, sys.version_info[:3])))]
 
 
 def test_nothing_of_it_is_seen(place: Path) -> None:

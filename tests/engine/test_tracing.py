@@ -6,6 +6,11 @@ import pytest
 
 from runner.engine.base import Image, StartMode
 from runner.engine.tracing import WRAPPERS, obstacle
+from runner.sagemaker.code import installing
+from runner.sagemaker.job import ContainerJob
+
+INSTALLER = installing(ContainerJob(step="s", step_type="training", image="x")).entrypoint or ()
+"""What precedes the command of a training script with packages."""
 
 
 def image(version: str | None = "3.11.2", mode: StartMode = StartMode.PLAIN) -> Image:
@@ -33,6 +38,9 @@ def image(version: str | None = "3.11.2", mode: StartMode = StartMode.PLAIN) -> 
         ["python3", "-Wignore", "-OO", "s.py"],
         ["python3"],
         ["/bin/bash", next(iter(WRAPPERS))],
+        ["python3", "pip/train.py"],
+        ["python3", "train.py", "-m", "pip"],
+        [*INSTALLER, "python3", "train.py", "-I"],
     ],
 )
 def test_it_can(words: list[str]) -> None:
@@ -47,6 +55,12 @@ def test_it_can(words: list[str]) -> None:
         (["python3", "-X", "dev", "-E", "-m", "x"], "started with -E"),
         (["bash", "-c", "python3 s.py"], "entrypoint is bash, and not Python"),
         (["./pythonic", "s.py"], "not Python"),
+        ([*INSTALLER, "python3", "-I", "s.py"], "started with -I"),
+        ([*INSTALLER, "bash", "s.sh"], "entrypoint is bash"),
+        (["python3", "-m", "pip", "install", "x"], "it runs pip"),
+        (["python3", "-um", "pip"], "it runs pip"),
+        (["python3", "-Wignore", "-mpip"], "it runs pip"),
+        (["python3", "/usr/bin/pip3.11", "install", "x"], "it runs pip"),
     ],
 )
 def test_it_cannot_for_how_it_starts(words: list[str], why: str) -> None:

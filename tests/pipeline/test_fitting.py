@@ -126,7 +126,7 @@ def test_a_smaller_machine_is_no_change_of_the_step(tmp_path: Path) -> None:
     assert find_reused(plan_of(tmp_path, steps, only=("b",)), tmp_path / "runs").remarks == ()
     changed = {**steps, "a": step(instance_type="ml.m5.2xlarge", image=URI)}
     (remark,) = find_reused(plan_of(tmp_path, changed, only=("b",)), tmp_path / "runs").remarks
-    assert "(resources)" in str(remark)
+    assert "(resources, instance type)" in str(remark)
 
 
 def test_credentials_reach_the_step_that_asks_and_no_file_of_the_run(tmp_path: Path, credentials: None) -> None:

@@ -56,19 +56,20 @@ def test_each_host_gets_its_part_and_all_outputs_are_one(tmp_path: Path, mode: S
     assert (harness.root / "steps/make/outputs/out/0.csv").read_text() == "0"
 
 
-def test_a_clash_is_told_while_the_run_goes_on(tmp_path: Path) -> None:
+def test_a_clash_is_told_with_the_result(tmp_path: Path) -> None:
     def clash(step: FakeStep) -> None:
         (step.outputs["out"] / "a").write_text(step.host)
 
     harness = Harness(tmp_path, FakeEngine({"s": clash}))
     (result,) = harness.execute(s=several()).results
     assert "a was written by algo-1 and algo-2" in result.warnings[0]
-    assert [event.message for event in harness.recorder.of(Notice)] == list(result.warnings)
+    assert harness.recorder.of(Notice) == []
 
 
 def test_the_host_that_failed_is_named(tmp_path: Path) -> None:
     def one_fails(step: FakeStep) -> int:
         step.path("/opt/ml/output/failure").write_text(f"{step.host} says so")
+        (step.outputs["model"] / "half").write_text(step.host)
         if step.host == "algo-2":
             return 3
         assert step.stopping.wait(60)
@@ -81,6 +82,9 @@ def test_the_host_that_failed_is_named(tmp_path: Path) -> None:
     result = next(each for each in finished.results if each.step == "s")
     assert (result.reason, result.failed_host, result.exit_code) == ("algo-2: exit 3", "algo-2", 3)
     assert result.exit_message == "algo-2 says so"
+    left = {f"{host}/model": f"steps/s/hosts/{host}/attempt/model" for host in ("algo-1", "algo-2")}
+    assert result.partial == left, "and not the empty outputs"
+    assert json.loads((harness.root / "steps/s/result.json").read_text())["partial"] == left
     assert result_from(json.loads(json.dumps(plain(result)))) == result
 
 

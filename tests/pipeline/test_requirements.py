@@ -6,11 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from pipeline.helpers import Gates, Harness, step, verdicts
+from pipeline.helpers import Gates, Harness, plan_of, step, verdicts
 
-from runner.engine.base import StartMode
-from runner.engine.fake import Canned, FakeEngine
+from runner.engine.base import Outcome, StartMode, Verdict
+from runner.engine.fake import Canned, FakeEngine, FakeStep
 from runner.errors import Abandoned, EnvironmentFault, RequirementsError
+from runner.pipeline.binding import Bound
+from runner.pipeline.layout import StepLayout
+from runner.pipeline.requirements import explained
+from runner.pipeline.reuse import find_reused
 from runner.sagemaker.code import COLLECTED, FAILED
 from runner.spec.models import StepSpec
 
@@ -92,6 +96,48 @@ def test_an_installation_that_fails_in_the_container_is_named(tmp_path: Path, la
     found = {result.step: result.reason for result in finished.results}
     assert found["a"] == reason
     assert FAILED not in found["b"]
+
+
+def test_of_several_instances_the_one_that_decided_says_why(tmp_path: Path) -> None:
+    """Its own log counts: in the step's log every line has its host, and the last one is another's."""
+
+    def one_fails(step: FakeStep) -> int:
+        if step.host == "algo-1":
+            step.stderr(f"ERROR: conflict\n{FAILED} (pip ended with 4)\n".encode())
+            return 4
+        assert step.stopping.wait(60)
+        step.stderr(b"then I stop, too\n")
+        return 3
+
+    harness = Harness(tmp_path, FakeEngine({"a": one_fails}))
+    train = coded(tmp_path, type="training", outputs={}, instance_count=2)
+    (result,) = harness.execute(a=train).results
+    assert result.reason == f"algo-1: exit 4: {FAILED} (pip ended with 4)"
+    assert (harness.root / "steps/a/stderr").read_bytes().endswith(b"algo-2 | then I stop, too\n")
+    others = Outcome(
+        verdict=Verdict.EXIT, exit_code=4, signal=None, reason="algo-1, algo-3: exit 4; algo-2: exit 3",
+        started_at=None, finished_at=None, seconds=0.0, decided_by="algo-1",
+    )  # fmt: skip
+    bound = Bound(harness.engine.launches["a"], StepLayout(harness.root / "steps" / "a"), (), ())
+    assert explained(bound, others).reason == f"algo-1, algo-3: exit 4: {FAILED} (pip ended with 4); algo-2: exit 3"
+
+
+def test_a_training_step_with_packages_has_not_changed_since(tmp_path: Path) -> None:
+    """Its job as it ran has another command than its plan."""
+    train = coded(tmp_path, type="training", outputs={})
+    steps = {"t": train, "u": step(inputs={"model": {"from": "t.model"}})}
+    Harness(tmp_path, FakeEngine()).execute(**steps)
+
+    def remarks(**now: StepSpec) -> list[str]:
+        reuse = find_reused(plan_of(tmp_path, {**steps, **now}, from_=("u",)), tmp_path / "runs")
+        return [str(remark) for remark in reuse.remarks]
+
+    assert remarks() == []
+    (text,) = remarks(t=coded(tmp_path, type="training", outputs={}, hyperparameters={"depth": "3"}))
+    assert "hyperparameters" in text
+    (tmp_path / "asking" / "b.py").write_text((tmp_path / "asking" / "a.py").read_text())
+    (text,) = remarks(t=train.model_copy(update={"script": "b.py"}))
+    assert "(command, " in text
 
 
 def test_the_run_keeps_the_code_to_be_read(tmp_path: Path) -> None:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+import io
 import json
 import os
 import shutil
+import tarfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,7 @@ from runner.pipeline.store import find_run, list_runs
 from runner.spec.models import StepSpec
 
 OUT = "/opt/ml/processing/output/out"
+SIZE = {"cpus": 1, "memory": "1g"}
 DIAMOND: dict[str, StepSpec] = {"a": step(), "b": step("a"), "c": step("a", "b")}
 
 
@@ -162,12 +166,15 @@ def test_of_a_large_output_sizes_are_compared_and_that_is_said(tmp_path: Path, m
         ({"image": "other"}, "image"),
         ({"inputs": {"x": {"source": "pipeline.yaml"}}}, "inputs"),
         ({"network": "bridge", "timeout": 5}, "resources, network"),
+        ({"instance_type": "ml.m5.large", "resources": SIZE}, "instance type"),
+        ({"instance_type": "ml.m5.2xlarge"}, "resources, instance type"),
     ],
 )
 def test_a_step_that_changed_since_is_named_with_what_changed(
     tmp_path: Path, fields: dict[str, Any], parts: str
 ) -> None:
-    run_id = ran(tmp_path, DIAMOND)
+    before = {**DIAMOND, "a": step(resources=fields.get("resources", {}))}
+    run_id = ran(tmp_path, before)
     now = {**DIAMOND, "a": step(**fields)}
     expected = f"a changed since run {run_id} ({parts}): its old output is used; run it with --until a"
     assert texts(found(tmp_path, now, from_=("b",))) == ([expected] if parts else [])
@@ -235,3 +242,107 @@ def test_outputs_of_different_runs_are_mixed_with_a_warning_that_names_them(tmp_
         ("a", first, [expected]),
         ("b", second, [expected]),
     ]
+
+
+def packed(path: Path, links: Mapping[str, str], content: bytes = b"print(1)\n") -> None:
+    """A source archive with `a.py`, `pkg/helper.py`, and links by name with their targets."""
+    with tarfile.open(path, "w:gz") as archive:
+        for name in ("a.py", "pkg/helper.py"):
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            archive.addfile(info, io.BytesIO(content))
+        for name, target in links.items():
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            archive.addfile(info)
+
+
+@pytest.mark.parametrize("target", ["pkg", "a.py", "gone.py"], ids=["directory", "file", "broken"])
+def test_a_link_in_a_source_archive_is_compared_by_its_target(tmp_path: Path, target: str) -> None:
+    source = tmp_path / "code.tar.gz"
+    packed(source, {"link": target})
+    steps = {"a": step(entrypoint=None, source_dir="code.tar.gz", script="a.py"), "b": step("a")}
+    run_id = ran(tmp_path, steps)
+    assert (tmp_path / "runs" / run_id / "steps/a/code/link").is_symlink()
+    assert texts(found(tmp_path, steps, only=("b",))) == []
+    changed = f"a changed since run {run_id} (source directory): its old output is used; run it with --until a"
+    for links in ({"link": "pkg/helper.py"}, {}, {"link": target, "another": target}):
+        packed(source, links)
+        assert texts(found(tmp_path, steps, only=("b",))) == [changed]
+    packed(source, {"link": target}, b"print(2)\n")
+    assert texts(found(tmp_path, steps, only=("b",))) == [changed]
+    packed(source, {"link": target})
+    assert texts(found(tmp_path, steps, only=("b",))) == []
+
+
+def test_what_was_a_link_and_is_a_file_of_the_same_content_has_changed(tmp_path: Path) -> None:
+    source = tmp_path / "code.tar.gz"
+    packed(source, {"link": "a.py"})
+    steps = {"a": step(entrypoint=None, source_dir="code.tar.gz", script="a.py"), "b": step("a")}
+    ran(tmp_path, steps)
+    with tarfile.open(source, "w:gz") as archive:
+        for name in ("a.py", "pkg/helper.py", "link"):
+            info = tarfile.TarInfo(name)
+            info.size = 9
+            archive.addfile(info, io.BytesIO(b"print(1)\n"))
+    assert ["(source directory)" in text for text in texts(found(tmp_path, steps, only=("b",)))] == [True]
+
+
+def training(content_type: str | None, **fields: Any) -> StepSpec:
+    channel = {"source": "pipeline.yaml", "content_type": content_type}
+    document = {"type": "training", "image": "img", "inputs": {"train": channel}, "outputs": {"model": {}}, **fields}
+    return StepSpec.model_validate(document)
+
+
+def reads_model(**fields: Any) -> StepSpec:
+    return step(inputs={"m": {"from": "a.model"}}, **fields)
+
+
+MODEL = {"a": Canned(files={"/opt/ml/model/m": b"x"})}
+
+
+@pytest.mark.parametrize(
+    ("was", "now", "parts"),
+    [
+        ("text/csv", "text/csv", ""),
+        ("text/csv", "text/libsvm", "content type"),
+        (None, "text/csv", "content type"),
+        ("text/csv", None, "content type"),
+    ],
+)
+@pytest.mark.parametrize("instances", [1, 2])
+def test_another_content_type_of_a_channel_is_named(
+    tmp_path: Path, was: str | None, now: str | None, parts: str, instances: int
+) -> None:
+    (tmp_path / "pipeline.yaml").write_text("x")
+    steps = {"a": training(was, instance_count=instances), "b": reads_model()}
+    run_id = ran(tmp_path, steps, FakeEngine(MODEL))
+    changed = f"a changed since run {run_id} ({parts}): its old output is used; run it with --until a"
+    steps["a"] = training(now, instance_count=instances)
+    assert texts(found(tmp_path, steps, only=("b",))) == ([changed] if parts else [])
+
+
+def test_another_content_type_of_transform_data_is_named_as_such(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.yaml").write_text("x")
+
+    def served(content_type: str, **transform: Any) -> dict[str, StepSpec]:
+        data = {"source": "pipeline.yaml", "content_type": content_type}
+        fields = {"type": "transform", "image": "img", "inputs": {"data": data}, "transform": transform}
+        return {"a": StepSpec.model_validate(fields), "b": step(inputs={"o": {"from": "a.output"}})}
+
+    ran(tmp_path, served("text/csv"), FakeEngine({"a": Canned(files={"/transform/output/o.out": b"x"})}))
+    assert texts(found(tmp_path, served("text/csv"), only=("b",))) == []
+    (text,) = texts(found(tmp_path, served("application/json"), only=("b",)))
+    assert "(content type)" in text
+    (text,) = texts(found(tmp_path, served("text/csv", split="Line"), only=("b",)))
+    assert "(transform)" in text
+
+
+def test_what_stands_in_the_platforms_files_alone_is_told(tmp_path: Path) -> None:
+    """Two URIs that one local image stands for: the script reads the URI in its configuration."""
+    one, other = plan_of(tmp_path, DIAMOND), plan_of(tmp_path, {"a": step(image="uri"), "b": step("a")}, only=("b",))
+    run_id = ran(tmp_path, DIAMOND)
+    assert one.steps[0].job.config != other.reused[0].config
+    mapped = dataclasses.replace(other, reused=(dataclasses.replace(other.reused[0], image="img"),))
+    (text,) = texts(find_reused(mapped, tmp_path / "runs"))
+    assert text.startswith(f"a changed since run {run_id} (configuration files): ")

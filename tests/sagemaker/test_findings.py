@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from runner.sagemaker.findings import findings
-from runner.sagemaker.job import CodeFile, ConfigFile, ContainerJob, HostData, InputMount, OutputMount
+from runner.sagemaker.job import CodeFile, ConfigFile, ContainerJob, HostData, InputMount, Member, OutputMount
 
 JOB = ContainerJob(
     step="s",
@@ -50,7 +50,7 @@ def found(job: ContainerJob = JOB, *, passed: bool = True, **trace: Any) -> tupl
         (JOB, "/root/.config/matplotlib/x"),
         (TRAINING, "/opt/ml/model/m"),
         (TRAINING, "/opt/ml/output/failure"),
-        (TRAINING, "/opt/ml/checkpoints/1"),
+        (dataclasses.replace(TRAINING, checkpoints="/host/kept"), "/opt/ml/checkpoints/1"),
         (TRAINING, "/opt/ml/output/data/x"),
         (TRAINING, "/opt/ml/output/intermediate/x"),
     ],
@@ -78,6 +78,14 @@ def test_what_is_lost_is_told_by_either_witness(job: ContainerJob, path: str) ->
     sentence = (f"SageMaker throws away what is written outside of the outputs: {path}",)
     assert found(job, writes=[path]) == found(job, left=[path]) == found(job, writes=[path], left=[path]) == sentence
     assert found(job, passed=False, writes=[path]) == sentence
+
+
+def test_checkpoints_that_nobody_keeps_are_told_with_the_cure() -> None:
+    (told,) = found(TRAINING, writes=["/opt/ml/checkpoints/1", "/srv/x"])
+    assert told == (
+        "SageMaker throws away what is written outside of the outputs (`checkpoints: DIRECTORY` keeps "
+        "/opt/ml/checkpoints): /opt/ml/checkpoints/1, /srv/x"
+    )
 
 
 def test_a_link_counts_for_where_it_leads() -> None:
@@ -120,6 +128,16 @@ def test_connections_are_told_under_isolation_alone() -> None:
     assert found(connections=here) == ()
     assert found(connections=[*here, "example.com:443", "bucket"])[0].endswith(": example.com:443, bucket")
     assert found(dataclasses.replace(JOB, network="bridge"), connections=["example.com:443"]) == ()
+
+
+def test_instances_reach_each_other_under_isolation_and_nothing_else() -> None:
+    members = tuple(Member(f"algo-{number}", (), ()) for number in (1, 2))
+    job = dataclasses.replace(JOB, instance_count=2, members=members)
+    peers = {"algo-1": "172.20.0.2", "algo-2": "172.20.0.3"}
+    here = ["algo-2:5000", "algo-2", "algo-1:5000", "172.20.0.2:1", "172.20.0.3:5000", "127.0.0.1:80"]
+    assert found(job, peers=peers, connections=here) == ()
+    others = ["172.20.0.1:5000", "172.20.0.30:1", "algo-3:1", "algo-22"]
+    assert found(job, peers=peers, connections=[*here, *others])[0].endswith(f": {', '.join(others)}")
 
 
 def test_many_are_counted() -> None:

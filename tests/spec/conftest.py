@@ -18,13 +18,15 @@ Refuse = Callable[..., list[str]]
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The current directory: `a.py`, `src/main.py`, `data/raw/rows.csv`, `data/empty/`."""
+    """The current directory: `a.py`, `src/main.py`, `data/raw/rows.csv`, `data/empty/`, `data/hollow/` (empty ones)."""
     (tmp_path / "a.py").write_text("print('a')\n")
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "main.py").write_text("import os\n")
     (tmp_path / "data" / "raw").mkdir(parents=True)
     (tmp_path / "data" / "raw" / "rows.csv").write_text("x\n1\n")
     (tmp_path / "data" / "empty").mkdir()
+    (tmp_path / "data" / "hollow" / "a" / "b").mkdir(parents=True)
+    (tmp_path / "data" / "hollow" / "c").mkdir()
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

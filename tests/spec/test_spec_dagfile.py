@@ -188,11 +188,19 @@ def test_faulty_specs_are_all_reported_in_their_own_files(refuse: Refuse, specs:
     folder = specs(
         spec("A", environ_vars={"N": 5}, imput_paths={}),
         {"script_name": "B", "container_input_paths": {"x": "/opt/ml/processing/x"}},
+        {
+            "script_name": "C",
+            "type": "training",
+            "input_paths": {"x": "data/raw"},
+            "container_input_paths": {"x": "/opt/ml/input/data/x"},
+        },
     )
     assert refuse('{"nodes": ["A"]}', "dag.json", folder) == [
         "specs/A_runtime_test_spec.json:6:8: environ_vars.N: expected text, got the number 5; put it in quotes: '5'",
         "specs/A_runtime_test_spec.json:8:2: unknown key 'imput_paths' (did you mean 'input_paths'?)",
         "specs/B_runtime_test_spec.json:4:8: container_input_paths.x: no such name in input_paths",
+        "specs/C_runtime_test_spec.json:8:3: container_input_paths.x: is fixed in a training step:"
+        " /opt/ml/input/data/x; remove it, or rename the channel",
     ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -237,6 +237,16 @@ IN_A_STEP = [
         "    inputs: {x: data/empty}\n",
         "4:17: steps.s.inputs.x: the directory 'data/empty' is empty; SageMaker fails on an input without files",
     ),
+    (
+        "    inputs: {x: data/hollow}\n",
+        "4:17: steps.s.inputs.x: the directory 'data/hollow' has nothing but empty directories;"
+        " SageMaker fails on an input without files",
+    ),
+    (
+        "    inputs: {x: {source: data/raw, content_type: text/csv}}\n",
+        "4:36: steps.s.inputs.x.content_type: is for a training step's channels and a transform step's data;"
+        " SageMaker's processing has none",
+    ),
     ("    source_dir: data\n", "3:13: steps.s.script: no file 'a.py' (looked for data/a.py)"),
     ("    source_dir: a.py\n", "4:17: steps.s.source_dir: 'a.py' is a file, not a directory"),
 ]
@@ -325,6 +335,31 @@ WHOLE = [
             "3:37: steps.t.args: is for processing steps; a training step takes 'hyperparameters'",
             "3:75: steps.t.inputs.c.path: is fixed in a training step: /opt/ml/input/data/c;"
             " remove it, or rename the channel",
+        ],
+    ),
+    (
+        HEAD
+        + "  t:\n    type: training\n    script: a.py\n    outputs: {model: /a}\n    inputs:\n"
+        + "      c: {source: a.py, path: /a}\n      d: {source: a.py, path: /opt/ml/input/data/d}\n"
+        + "      e: {source: a.py, path: 5}\n",
+        [
+            "6:22: steps.t.outputs.model.path: a training step's output directories are fixed;"
+            " only 'allow_empty' can be set",
+            "8:25: steps.t.inputs.c.path: is fixed in a training step: /opt/ml/input/data/c;"
+            " remove it, or rename the channel",
+            "9:25: steps.t.inputs.d.path: is fixed in a training step: /opt/ml/input/data/d;"
+            " remove it, or rename the channel",
+            "10:25: steps.t.inputs.e.path: is fixed in a training step: /opt/ml/input/data/e;"
+            " remove it, or rename the channel",
+        ],
+    ),
+    (
+        HEAD + "  t: {type: transform, outputs: {output: /a}, inputs: {data: {source: a.py, path: /a}}}\n",
+        [
+            "3:42: steps.t.outputs.output.path: a transform step's output directory is fixed;"
+            " only 'allow_empty' can be set",
+            "3:77: steps.t.inputs.data.path: cannot be set: the data is posted to the server, which has no path for it;"
+            " remove it",
         ],
     ),
     (
@@ -445,3 +480,24 @@ def test_thousands_of_faults_are_counted_and_the_first_of_them_shown(load_text: 
 def test_a_file_s_name_may_hold_anything(load_text: Callable[..., Pipeline]) -> None:
     pipeline = load_text("image: python\nsteps: {s: {script: a.py}}", name="a\n\x1bb.yaml")
     assert pipeline.spec.name == "a\\n\\x1bb"
+
+
+@pytest.mark.parametrize("content", ["file", "link", "closed"])
+def test_a_directory_is_not_empty_that_has_or_may_have_a_file_somewhere(
+    load_text: Callable[..., Pipeline], project: Path, monkeypatch: pytest.MonkeyPatch, content: str
+) -> None:
+    deep = project / "data" / "hollow" / "a" / "b"
+    if content == "file":
+        (deep / "rows.csv").touch()
+    elif content == "link":
+        (deep / "raw").symlink_to("../../../raw")
+    else:
+        original = Path.iterdir
+
+        def iterdir(path: Path) -> Iterator[Path]:
+            if path == deep:  # the tests may run as root, to whom nothing is closed
+                raise PermissionError(13, "Permission denied", str(path))
+            return original(path)
+
+        monkeypatch.setattr(Path, "iterdir", iterdir)
+    assert load_text("image: python\nsteps: {s: {script: a.py, inputs: {x: data/hollow}}}\n")

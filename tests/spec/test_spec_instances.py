@@ -22,7 +22,14 @@ STEP = "image: python\nsteps:\n  s:\n    type: {job}\n    entrypoint: [x]\n    {
         ("ml.c4.xlarge", 4, 7.5, 0),
         ("ml.r5.24xlarge", 96, 768, 0),
         ("ml.g4dn.12xlarge", 48, 192, 4),
+        ("ml.p2.xlarge", 4, 61, 1),
+        ("ml.p2.8xlarge", 32, 488, 8),
+        ("ml.p2.16xlarge", 64, 732, 16),
+        ("ml.p3.2xlarge", 8, 61, 1),
+        ("ml.p3.8xlarge", 32, 244, 4),
         ("ml.p3.16xlarge", 64, 488, 8),
+        ("ml.p3dn.24xlarge", 96, 768, 8),
+        ("ml.p6e-gb200.36xlarge", 144, 960, 4),
         ("ml.p4d.24xlarge", 96, 1152, 8),
     ],
 )
@@ -51,9 +58,37 @@ def test_every_row_is_whole_and_the_file_says_where_it_comes_from() -> None:
         (
             "processing",
             "instance_type: ml.m5.xlrge",
-            "'ml.m5.xlrge' is no instance type of SageMaker (did you mean 'ml.m5.xlarge'?)",
+            "'ml.m5.xlrge' is no instance type that SageMaker has for processing steps (did you mean 'ml.m5.xlarge'?)",
         ),
-        ("training", "instance_type: m5", "'m5' is no instance type of SageMaker"),
+        (
+            "processing",
+            "instance_type: m5.xlarge",
+            "'m5.xlarge' is no instance type that SageMaker has for processing steps (did you mean 'ml.m5.xlarge'?)",
+        ),
+        (
+            "training",
+            "instance_type: ML.M5.XLarge",
+            "'ML.M5.XLarge' is no instance type that SageMaker has for training steps (did you mean 'ml.m5.xlarge'?)",
+        ),
+        (
+            "processing",
+            "instance_type: p4d.24xlarge",
+            "'p4d.24xlarge' is no instance type that SageMaker has for processing steps (did you mean"
+            " 'ml.p4d.24xlarge'?); SageMaker has 'ml.p4d.24xlarge' for training, not for processing",
+        ),
+        (
+            "training",
+            "instance_type: ml.p3",
+            "'ml.p3' is no instance type that SageMaker has for training steps; of that family it has 'ml.p3.2xlarge',"
+            " 'ml.p3.8xlarge', 'ml.p3.16xlarge'",
+        ),
+        (
+            "processing",
+            "instance_type: ml.trn1.3xlarge",
+            "'ml.trn1.3xlarge' is no instance type that SageMaker has for processing steps (did you mean"
+            " 'ml.trn1.32xlarge'?); SageMaker has 'ml.trn1.32xlarge' for training and transform, not for processing",
+        ),
+        ("training", "instance_type: z", "'z' is no instance type that SageMaker has for training steps"),
         (
             "processing",
             "instance_type: ml.trn1.2xlarge",

@@ -192,13 +192,41 @@ def test_each_remark_has_its_line_and_they_stand_in_the_order_of_the_file(load_t
     ]
 
 
-def test_the_pipelines_own_variables_count_for_each_step(load_text: Load) -> None:
-    text = (
-        f"image: x\nenv: {{A: {'x' * 257}}}\nsteps: {{s: {{script: a.py}}, t: {{script: a.py, env: {{A: short}}}}}}\n"
-    )
+def test_a_variable_of_the_pipelines_own_is_told_once_where_it_stands(load_text: Load) -> None:
+    text = f"""\
+        image: x
+        env:
+          FINE: short
+          A: {"x" * 600}
+          {"N" * 257}: short
+        steps:
+          s: {{script: a.py}}
+          t: {{script: a.py}}
+          own: {{script: a.py, env: {{A: short}}}}
+          fit: {{type: training, script: a.py}}
+          serve: {{type: transform, inputs: {{data: data/raw}}}}
+        """
     assert [str(remark) for remark in load_text(text).remarks] == [
-        "pipeline.yaml:3:9: steps.s.env: from the pipeline's env, 'A': the value has 257 characters;"
-        " SageMaker takes at most 256 (Environment)"
+        "pipeline.yaml:4:3: env.A: the value has 600 characters; SageMaker takes at most 256 for a processing step,"
+        " 512 for a training step (Environment of 's', 't', 'fit')",
+        f"pipeline.yaml:5:3: env.{'N' * 257}: the name has 257 characters; SageMaker takes at most 256 for a"
+        " processing step (Environment of 's', 't', 'own')",
+    ]
+
+
+def test_too_many_variables_of_the_pipelines_own_are_told_once(load_text: Load) -> None:
+    variables = ", ".join(f"V{n}: x" for n in range(17))
+    text = f"""\
+        image: x
+        env: {{{variables}}}
+        steps:
+          s: {{script: a.py}}
+          one: {{type: transform, inputs: {{data: data/raw}}}}
+          two: {{type: transform, inputs: {{data: data/raw}}, env: {{MORE: x}}}}
+        """
+    assert [str(remark) for remark in load_text(text).remarks] == [
+        "pipeline.yaml:2:1: env: 17 variables; SageMaker takes at most 16 for a transform step"
+        " (Environment of 'one', 'two')"
     ]
 
 

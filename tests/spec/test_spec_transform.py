@@ -56,7 +56,7 @@ def test_a_whole_one(load_text: Callable[..., Pipeline], project: Path) -> None:
         ("    inputs: {data: data/raw, model: a.py}\n", "'a.py' is no .tar.gz"),
         ("    inputs: {data: data/raw, model: {source: a.py, content_type: x}}\n", "is for 'data'; a model has none"),
         (GOOD + "    outputs: [outputs]\n", "has the output 'output' and no others (did you mean 'output'?)"),
-        (GOOD + "    outputs: {output: /opt/ml/processing/x}\n", "a transform step's output has no path"),
+        (GOOD + "    outputs: {output: /opt/ml/processing/x}\n", "a transform step's output directory is fixed"),
         (GOOD + "    instance_count: 2\n", "steps.s.instance_count: a transform step runs on one instance here"),
         (GOOD + "    transform: {max_payload: 0}\n", "steps.s.transform.max_payload: expected a whole number above 0"),
         (
