@@ -152,7 +152,7 @@ def _watch_call(
     if literals.dotted(node.func) == "os.getenv" and _ENVIRON in mappings:
         mappings[_ENVIRON].call(node, around, "get")
     elif isinstance(node.func, ast.Attribute):
-        if id(node.func.value) in seen:
+        if id(node.func.value) in seen and node.func.attr not in _READS:
             return
         mapping = _mapping(node.func.value, literals, mappings, seen)
         if mapping is not None:
