@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import ast
+import io
+import re
 import sys
 import threading
+import tokenize
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import Problem, SpecError
@@ -14,6 +18,12 @@ from runner.errors import Problem, SpecError
 _PARSER = threading.Lock()
 """Two threads in `ast.parse` corrupt its depth counter (SystemError "recursion depth mismatch", CPython gh-106905), and
 `catch_warnings` changes the whole process."""
+LONGEST = 512 * 1024
+"""Bytes: a syntax tree takes up to 700 times its text in memory."""
+LONGEST_SEGMENT = 80
+_SHOWN = 100
+"""Characters of a faulty line."""
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def third_party_imports(path: Path) -> tuple[str, ...]:
@@ -24,7 +34,7 @@ def third_party_imports(path: Path) -> tuple[str, ...]:
     is not valid Python (as the Python that runs this tool sees it).
     """
     found = dict.fromkeys(_names(parse(path)))
-    return tuple(name for name in found if name not in sys.stdlib_module_names and not _is_neighbour(path, name))
+    return tuple(name for name in found if name not in sys.stdlib_module_names and not is_neighbour(path, name))
 
 
 _KNOWN = frozenset(
@@ -47,7 +57,7 @@ def early_imports(path: Path) -> tuple[str, ...]:
         if names is None and not _is_docstring(statement):
             break
         third_party = [name for name in names or () if name not in sys.stdlib_module_names]
-        if any(name not in _KNOWN or _is_neighbour(path, name) for name in third_party):
+        if any(name not in _KNOWN or is_neighbour(path, name) for name in third_party):
             break
         found |= dict.fromkeys(third_party)
     return tuple(found)
@@ -68,20 +78,103 @@ def _is_docstring(statement: ast.stmt) -> bool:
 
 def parse(path: Path) -> ast.Module:
     """The script's syntax tree. Raises SpecError as `third_party_imports` does."""
+    return read(path).tree
+
+
+@dataclass(frozen=True)
+class Source:
+    """A script that was read and is valid Python, for the Python that runs this tool."""
+
+    path: Path
+    tree: ast.Module
+    lines: tuple[str, ...]
+
+    def segment(self, node: ast.expr) -> str:
+        """The text of an expression, on one line and no longer than `LONGEST_SEGMENT`."""
+        line = self.lines[node.lineno - 1].encode("utf-8")  # columns of a tree count bytes of UTF-8
+        if node.end_lineno != node.lineno:
+            return f"{line[node.col_offset :].decode('utf-8', 'replace').strip()[:LONGEST_SEGMENT]}..."
+        text = line[node.col_offset : node.end_col_offset].decode("utf-8", "replace")
+        return text if len(text) <= LONGEST_SEGMENT else f"{text[: LONGEST_SEGMENT - 3]}..."
+
+
+def read(path: Path) -> Source:
+    """The script's syntax tree and text; nothing of it is run.
+
+    Raises SpecError, with the line and a caret where there is one: a file that cannot be read, is longer than
+    `LONGEST`, holds NUL bytes, is not in its encoding, or is not valid Python.
+    """
+    source = _bytes(path)
+    try:
+        with _PARSER, warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the script's own style: its own run will show them
+            tree = ast.parse(_characters(source), filename=str(path))
+    except SyntaxError as error:
+        place = (error.lineno or 0, error.offset or 1)
+        raise _refused(path, *place, f"{error.msg}{_excerpt(source, *place)}") from None
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise _refused(path, 0, 0, f"{error or 'too deeply nested'}") from None
+    return Source(path, tree, _lines(source))
+
+
+def _bytes(path: Path) -> bytes:
     from runner.spec.document import shown
 
     try:
-        source = path.read_bytes()
-        with _PARSER, warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the script's own style: its own run will show them
-            return ast.parse(source, filename=str(path))
-    except SyntaxError as error:
-        place = (error.lineno or 0, error.offset or 1)
-        raise SpecError([Problem(shown(path), *place, "", f"not valid Python: {error.msg}")]) from None
-    except OSError as error:
-        raise SpecError([Problem(shown(path), 0, 0, "", f"cannot be read: {error.strerror}")]) from None
-    except (ValueError, RecursionError, MemoryError) as error:
-        raise SpecError([Problem(shown(path), 0, 0, "", f"not valid Python: {error or 'too deeply nested'}")]) from None
+        with path.open("rb") as file:
+            source = file.read(LONGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SpecError([Problem(shown(path), 0, 0, "", f"cannot be read: {reason}")]) from None
+    if len(source) > LONGEST:
+        message = f"is longer than {LONGEST:,} bytes, more than any script needs: not read"
+        raise SpecError([Problem(shown(path), 0, 0, "", message)])
+    if b"\0" in source:
+        before = source[: source.index(b"\0")]
+        column = len(before) - (before.rfind(b"\n") + 1) + 1
+        message = "source code string cannot contain null bytes"
+        raise _refused(path, before.count(b"\n") + 1, column, message)
+    return source
+
+
+def _characters(source: bytes) -> str | bytes:
+    """The text where it is UTF-8: from bytes without a coding cookie, CPython counts an error's column in bytes."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        return source.decode("utf-8-sig") if encoding.startswith("utf-8") else source
+    except (SyntaxError, UnicodeDecodeError):
+        return source  # the parser has the better words
+
+
+def _refused(path: Path, line: int, column: int, message: str) -> SpecError:
+    from runner.spec.document import shown
+
+    return SpecError([Problem(shown(path), line, column, "", f"not valid Python: {message}")])
+
+
+def _excerpt(source: bytes, line: int, column: int) -> str:
+    """The faulty line and a caret below its column; empty when there is no such line."""
+    from runner.spec.scalar import escaped
+
+    lines = _lines(source)
+    if not 0 < line <= len(lines) or not lines[line - 1].strip():
+        return ""
+    text = lines[line - 1].replace("\t", " ")
+    start = max(0, column - 1 - _SHOWN // 2)
+    part, before = text[start : start + _SHOWN].rstrip(), text[start : max(column - 1, 0)]
+    margin = len(part) - len(part.lstrip())
+    caret = " " * (len(escaped(before)) - min(margin, len(before)))
+    return f"\n    {escaped(part.lstrip())}\n    {caret}^"
+
+
+def _lines(source: bytes) -> tuple[str, ...]:
+    """The lines as Python counts them."""
+    try:
+        encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+        text = source.decode(encoding, "replace")
+    except (SyntaxError, LookupError):
+        text = source.decode("utf-8", "replace")
+    return tuple(_LINE_END.split(text.removeprefix("\ufeff")))
 
 
 def _names(tree: ast.Module) -> Iterator[str]:
@@ -92,19 +185,19 @@ def _names(tree: ast.Module) -> Iterator[str]:
             yield from (alias.name.partition(".")[0] for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
             yield node.module.partition(".")[0]
-        elif isinstance(node, ast.If) and _is_type_checking(node.test):
+        elif isinstance(node, ast.If) and is_type_checking(node.test):
             pending += reversed(node.orelse)
         elif not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.expr):
             pending += reversed(list(ast.iter_child_nodes(node)))
 
 
-def _is_type_checking(test: ast.expr) -> bool:
+def is_type_checking(test: ast.expr) -> bool:
     return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
         isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
     )
 
 
-def _is_neighbour(path: Path, name: str) -> bool:
+def is_neighbour(path: Path, name: str) -> bool:
     """Python puts the script's own directory first on its path, so a neighbour wins over what is installed."""
     package = path.parent / name
     return (path.parent / f"{name}.py").is_file() or (package.is_dir() and any(package.glob("*.py")))

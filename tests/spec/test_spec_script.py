@@ -79,7 +79,7 @@ def test_a_scripts_own_warnings_are_its_own(tmp_path: Path) -> None:
         (b"import os\nx = (1,\n", "s.py:2:5: not valid Python: '(' was never closed"),
         (b"def f():\nreturn 1\n", "s.py:2:1: not valid Python: expected an indented block"),
         (b"x = '\xff'\n", "s.py:1:8: not valid Python: (unicode error)"),
-        (b"x = '\0'\n", "s.py: not valid Python: source code string cannot contain null bytes"),
+        (b"x = '\0'\n", "s.py:1:6: not valid Python: source code string cannot contain null bytes"),
         (b"x = " + b"(" * 5000, "s.py:1:"),
         (b"x = " + b"-" * 200_000 + b"1", "s.py: not valid Python: "),
     ],
@@ -90,6 +90,34 @@ def test_what_is_no_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cont
     with pytest.raises(SpecError) as caught:
         third_party_imports(Path("s.py"))
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("content", "excerpt"),
+    [
+        ("def f():\n    x = (1,\n", "\n    x = (1,\n        ^"),
+        ("if True:\n\tprint 'a\tb'\n", "\n    print 'a b'\n    ^"),
+        ("é = 1 +* 2\n", "\n    é = 1 +* 2\n           ^"),
+        ("x" * 300 + " y" + "z" * 300 + "\n", "\n    " + "x" * 49 + " y" + "z" * 49 + "\n    " + " " * 50 + "^"),
+        ("# coding: latin-1\nx = 'é' y\n", None),
+        ("# coding: no-such-codec\nx = 1\n", None),
+        ("x = 1 \x1b[31m\n", "\n    x = 1 \\x1b[31m\n          ^"),
+    ],
+)
+def test_a_syntax_error_shows_the_line_and_a_caret(tmp_path: Path, content: str, excerpt: str | None) -> None:
+    (tmp_path / "s.py").write_text(content)
+    with pytest.raises(SpecError, match="not valid Python") as caught:
+        third_party_imports(tmp_path / "s.py")
+    if excerpt is not None:
+        assert str(caught.value).endswith(excerpt)
+
+
+def test_a_script_beyond_all_measure_is_not_read(tmp_path: Path) -> None:
+    (tmp_path / "s.py").write_text("x = 1\n" * 2_000_000)
+    started = time.monotonic()
+    with pytest.raises(SpecError, match=r"s\.py: is longer than 524,288 bytes"):
+        third_party_imports(tmp_path / "s.py")
+    assert time.monotonic() - started < 1
 
 
 def test_a_script_that_cannot_be_read(tmp_path: Path) -> None:
