@@ -83,7 +83,7 @@ class ScriptExecutionSpec(Writable, execution.ScriptExecutionSpec):
         try:
             return cls.model_validate(document.data)
         except ValidationError as error:
-            raise SpecError(wording.problems(error, document, cls)) from None
+            raise SpecError(wording.problems(error, document, cls, document.data)) from None
 
     @classmethod
     def create_default(cls, script_name: str, step_name: str | None = None, test_data_dir: str = WORKSPACE) -> Self:
@@ -195,7 +195,7 @@ class PipelineTestingSpec(Writable):
         try:
             return cls.model_validate(document.data)
         except ValidationError as error:
-            raise SpecError(wording.problems(error, document, cls)) from None
+            raise SpecError(wording.problems(error, document, cls, document.data)) from None
 
 
 def is_enhanced(spec: execution.ScriptExecutionSpec) -> bool:
@@ -205,8 +205,10 @@ def is_enhanced(spec: execution.ScriptExecutionSpec) -> bool:
 
 
 def as_dag(value: Any) -> PipelineDAG:
-    """A DAG from anything with `nodes` and `edges`, or a mapping with them. Raises UsageError for cycles and loose ends,
-    SpecFault for what has no nodes."""
+    """A DAG from anything with `nodes` and `edges`, or a mapping with them.
+
+    Raises UsageError for cycles and loose ends, SpecFault for what has no nodes.
+    """
     if isinstance(value, PipelineDAG):
         return value
     given = value if isinstance(value, Mapping) else {key: getattr(value, key, None) for key in ("nodes", "edges")}

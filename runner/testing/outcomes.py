@@ -1,0 +1,108 @@
+"""From a step's result to what a tester's user reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from runner.engine.base import Verdict
+from runner.pipeline.events import StepResult, StepState
+from runner.pipeline.layout import RunLayout, StepLayout
+from runner.report.tail import read_tail
+from runner.testing.results import ScriptTestResult
+from runner.testing.subjects import Subject
+
+_BY_VERDICT = {
+    Verdict.OOM: "memory",
+    Verdict.TIMEOUT: "timeout",
+    Verdict.CANCELLED: "cancelled",
+    Verdict.MISSING_OUTPUT: "missing-output",
+    Verdict.INVALID_OUTPUT: "invalid-output",
+    Verdict.INVALID_INPUT: "invalid-input",
+    Verdict.TRANSFORM: "transform",
+    Verdict.INFRASTRUCTURE: "infrastructure",
+    Verdict.EXIT: "exit-code",
+}
+_TRACEBACK = "Traceback (most recent call last):"
+
+
+def not_run(subject: Subject, kind: str, message: str, remedy: str = "", **more: Any) -> ScriptTestResult:
+    """A script that was not started, and why."""
+    return ScriptTestResult(
+        script_name=subject.spec.script_name,
+        step_name=subject.node,
+        success=False,
+        error_message=f"{kind}: {message}",
+        has_main_function=subject.has_main,
+        kind=kind,
+        remedy=remedy or None,
+        notes=subject.notes,
+        **more,
+    )
+
+
+def outcome(
+    subject: Subject, result: StepResult, layout: RunLayout, sources: Mapping[str, str], notes: tuple[str, ...] = ()
+) -> ScriptTestResult:
+    """What became of a script that was to run."""
+    if result.state in (StepState.BLOCKED, StepState.CANCELLED):
+        kind = result.state.value
+        why = f"{', '.join(result.blocked_by)} did not pass" if result.blocked_by else result.reason
+        return not_run(subject, kind, why, data_sources=dict(sources))
+    step = layout.step(result.step)
+    passed = result.state is StepState.PASSED
+    kind, message, remedy = (None, None, None) if passed else _why(result)
+    trace = read_trace(step)
+    return ScriptTestResult(
+        script_name=subject.spec.script_name,
+        step_name=subject.node,
+        success=passed,
+        error_message=message,
+        execution_time=result.seconds,
+        has_main_function=subject.has_main,
+        verdict=result.verdict.value if result.verdict else None,
+        kind=kind,
+        exit_code=result.exit_code,
+        traceback=None if passed else _traceback(step),
+        remedy=remedy,
+        stdout_path=str(step.stdout),
+        stderr_path=str(step.stderr),
+        run_dir=str(layout.root),
+        outputs={name: str(layout.root / str(found["path"])) for name, found in result.outputs.items()},
+        files_read=tuple(trace.get("reads", ())),
+        files_written=tuple(dict(trace.get("writes", ())).values()),
+        data_sources=dict(sources),
+        notes=tuple(dict.fromkeys((*subject.notes, *notes, *result.warnings))),
+    )
+
+
+def _why(result: StepResult) -> tuple[str, str, str | None]:
+    """Kind, message and remedy. The message begins with the kind and ends with what the verdict says by itself."""
+    kind = _BY_VERDICT.get(result.verdict, "exit-code") if result.verdict else "exit-code"
+    found = result.diagnosis
+    if found is None:
+        return kind, f"{kind}: {result.reason}", None
+    kind = kind if result.verdict not in (Verdict.EXIT, Verdict.OOM, Verdict.TIMEOUT) else found.kind.value
+    raised = next(iter(found.evidence), "")
+    parts = [found.sentence, *([raised] if raised and raised not in found.sentence else []), f"({result.reason})"]
+    return kind, f"{kind}: {' '.join(parts)}", found.fix or None
+
+
+def _traceback(step: StepLayout) -> str | None:
+    """The last one of stderr, as far as its end (64 KiB) holds it."""
+    try:
+        text = "\n".join(read_tail(step.stderr, "stderr").lines)
+    except OSError:
+        return None  # the log's own fault is in the verdict
+    start = text.rfind(_TRACEBACK)
+    return text[start:].rstrip() if start >= 0 else None
+
+
+def read_trace(step: StepLayout) -> dict[str, Any]:
+    """What the script did; empty when it was not traced."""
+    try:
+        found = json.loads(step.trace.read_bytes())
+    except FileNotFoundError:
+        return {}
+    return found if isinstance(found, dict) else {}

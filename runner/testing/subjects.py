@@ -1,0 +1,197 @@
+"""One node under test: its spec, filled up with what its script and its contract say, without running anything."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from runner.errors import SpecError
+from runner.spec.contracts import Contracts, FoundContract, TrainingScriptContract, disagreements
+from runner.spec.document import shown
+from runner.spec.fields import StepType
+from runner.spec.names import listed
+from runner.spec.resolution import Resolution, resolve
+from runner.spec.scripts import ScriptFacts, facts, signature_fault
+from runner.testing.faults import Fault
+from runner.testing.ports import Port, ports
+from runner.testing.specs import ScriptExecutionSpec
+
+_TRAINING = ("/opt/ml/input/", "/opt/ml/model", "/opt/ml/output")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is known of a node before it runs. With a `fault` it is not run."""
+
+    node: str
+    spec: ScriptExecutionSpec
+    resolution: Resolution
+    facts: ScriptFacts | None = None
+    contract: FoundContract | None = None
+    type: StepType = StepType.PROCESSING
+    inputs: dict[str, Port] = field(default_factory=dict)
+    """By the spec's logical name."""
+    outputs: dict[str, Port] = field(default_factory=dict)
+    env: dict[str, str] = field(default_factory=dict)
+    arguments: dict[str, object] | list[object] = field(default_factory=dict)
+    fault: Fault | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def script(self) -> Path | None:
+        return self.resolution.script
+
+    @property
+    def has_main(self) -> bool:
+        return self.facts is not None and self.facts.has_main
+
+    @property
+    def is_called(self) -> bool:
+        """Whether `main` is called, since the script does not start it by itself."""
+        return self.facts is not None and self.facts.has_main and not self.facts.has_main_block
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where scripts and contracts are looked for, the first first."""
+
+    scripts: tuple[Path, ...]
+    contracts: Contracts
+
+
+def subject(node: str, spec: ScriptExecutionSpec, places: Places) -> Subject:
+    """Never raises for what is wrong with the script or its contract: that is the subject's `fault`."""
+    resolution = resolve(
+        node,
+        places.scripts,
+        script_path=Path(spec.script_path).expanduser() if spec.script_path else None,
+        script_name=spec.script_name.removesuffix(".py"),
+    )
+    made = Subject(node, spec, resolution)
+    if resolution.script is None:
+        remedy = "Give it by 'script_path', or put the file where it is looked for."
+        return replace(made, fault=Fault("missing-script", resolution.message, remedy))
+    try:
+        read = facts(resolution.script)
+    except SpecError as error:
+        return replace(made, fault=Fault("syntax", error.message, error.remedy))
+    made = replace(made, facts=read)
+    found = places.contracts.find(spec.script_name, resolution.script)
+    if found.found is None and spec.script_name != node:
+        found = places.contracts.find(node, resolution.script)
+    notes = [found.error_message] if found.error_message and found.discovery_method != "none" else []
+    if found.found is not None:
+        notes += [each.message for each in disagreements(found.found, read)]
+        again = resolve(node, places.scripts, script_path=resolution.script, contract=found.found.contract)
+        made = replace(made, contract=found.found, resolution=replace(resolution, job_type_flag=again.job_type_flag))
+    return _filled(replace(made, notes=tuple(notes)))
+
+
+def _filled(made: Subject) -> Subject:
+    made = replace(made, type=_type(made))
+    inputs, outputs, notes, fault = ports(made.spec, made.type, made.facts, made.contract)
+    made = replace(
+        made,
+        inputs=inputs,
+        outputs=outputs,
+        env=_environment(made),
+        arguments=_arguments(made),
+        notes=(*made.notes, *notes),
+    )
+    return replace(made, fault=_program_fault(made) or fault or _environment_fault(made) or _argument_fault(made))
+
+
+def _type(made: Subject) -> StepType:
+    """What the spec says; else training, where the contract's paths are those of a training job."""
+    if made.contract is None or "type" in made.spec.model_fields_set:
+        return made.spec.type
+    contract = made.contract.contract
+    if isinstance(contract, TrainingScriptContract):
+        return StepType.TRAINING
+    paths = (*contract.expected_input_paths.values(), *contract.expected_output_paths.values())
+    return StepType.TRAINING if any(path.startswith(_TRAINING) for path in paths) else made.spec.type
+
+
+def _environment(made: Subject) -> dict[str, str]:
+    """The contract's defaults, under what the spec says."""
+    optional = made.contract.contract.optional_env_vars if made.contract else {}
+    return {**{name: text for name, text in optional.items() if text is not None}, **made.spec.environ_vars}
+
+
+def _arguments(made: Subject) -> dict[str, object] | list[object]:
+    """The spec's, and under them the job type of the node's name and the contract's defaults."""
+    own = made.spec.job_args
+    if isinstance(own, list):
+        return list(own)
+    defaults: dict[str, object] = {}
+    for name, default in (made.contract.contract.expected_arguments if made.contract else {}).items():
+        if default is not None:
+            defaults[name] = default
+    if made.resolution.arguments:
+        flag, job_type = made.resolution.arguments
+        defaults[flag.lstrip("-")] = job_type
+    return {**_without(defaults, own), **own}
+
+
+def _without(defaults: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
+    """`job-type` and `--job_type` are one name."""
+    taken = {_plain(name) for name in own}
+    return {name: value for name, value in defaults.items() if _plain(name) not in taken}
+
+
+def _plain(name: str) -> str:
+    return name.lstrip("-").replace("-", "_")
+
+
+def _program_fault(made: Subject) -> Fault | None:
+    read = made.facts
+    if read is None or read.has_main_block:
+        return None
+    if read.main is None:
+        message = f"{shown(read.path)}: neither a function 'main' nor an `if __name__ == '__main__':` block"
+        remedy = "Write main(input_paths, output_paths, environ_vars, job_args), or a __main__ block that starts it."
+        return Fault("signature", message, remedy)
+    fault = signature_fault(read)
+    remedy = "Give main the four parameters, or the script a __main__ block of its own."
+    return Fault("signature", fault, remedy) if fault else None
+
+
+def _environment_fault(made: Subject) -> Fault | None:
+    """What the contract requires and nothing gives, but for what the script itself can do without."""
+    if made.contract is None or made.facts is None:
+        return None
+    needless = {each.name for each in made.facts.environment if not each.required}
+    lacking = [
+        name for name in made.contract.contract.required_env_vars if name not in made.env and name not in needless
+    ]
+    if not lacking:
+        return None
+    line = made.contract.line("required_env_vars")
+    where = f"{shown(made.contract.path)}:{line}"
+    return Fault(
+        "environment",
+        f"{where}: the contract requires the environment variables {listed(lacking)}, and the spec does not set them",
+        "Set them in 'environ_vars'.",
+    )
+
+
+def _argument_fault(made: Subject) -> Fault | None:
+    """Options that the script's parser requires and nothing gives."""
+    if made.facts is None or made.is_called or isinstance(made.arguments, list) or made.facts.unknown("arguments"):
+        return None
+    given = {_plain(name) for name in made.arguments}
+    lacking = [
+        option
+        for option in made.facts.options
+        if option.required
+        and not option.positional
+        and option.command is None
+        and not given & {_plain(flag) for flag in (*option.flags, option.dest)}
+    ]
+    if not lacking:
+        return None
+    flags = [option.flags[0] for option in lacking]
+    where = f"{shown(made.facts.path)}:{lacking[0].line}"
+    return Fault("arguments", f"{where}: the script requires {listed(flags)}, and the spec does not give them",
+                 "Add them to 'job_args'.")  # fmt: skip
