@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import UnionType
 from typing import TYPE_CHECKING, cast, get_args, get_origin
 
 from runner.errors import Problem
@@ -102,6 +103,8 @@ def _model(model: type[BaseModel], place: Place) -> type[BaseModel]:
         annotation = next(
             field.annotation for name, field in model.model_fields.items() if (field.alias or name) == part
         )
+        if get_origin(annotation) is UnionType:  # `Model | None`
+            annotation = get_args(annotation)[0]
         if get_origin(annotation) is dict:
             next(parts)
             annotation = get_args(annotation)[1]
