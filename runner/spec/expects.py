@@ -89,7 +89,7 @@ def _values(value: object) -> object:
     found: list[str] = []
     for index, item in enumerate(value):
         try:
-            text = fold.verbatim(item)
+            text = str(item) if isinstance(item, int | float) else fold.verbatim(item)
         except Misfit as error:
             raise Misfit(str(error), index) from None
         if text in found:

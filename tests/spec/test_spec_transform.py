@@ -87,6 +87,6 @@ def test_a_directory_with_a_model_will_do(load_text: Callable[..., Pipeline], pr
     assert load_text(HEAD + "    inputs: {data: data/raw, model: m}\n").spec.steps["s"].inputs["model"].source == "m"
 
 
-def test_an_unknown_key_below_an_optional_model_names_the_nearest(refuse: Refuse) -> None:
+def test_an_unknown_key_below_an_optional_model_names_the_nearest(refuse: Callable[..., list[str]]) -> None:
     text = "image: python\nsteps: {s: {type: transform, inputs: {data: data/raw}, transform: {strategi: x}}}\n"
     assert refuse(text) == ["pipeline.yaml:2:68: steps.s.transform: unknown key 'strategi' (did you mean 'strategy'?)"]
