@@ -15,9 +15,10 @@ from pathlib import Path, PurePosixPath
 from runner.data.impact import FAMILIES, Finding, Impact, has
 from runner.data.reading import never
 from runner.data.tables import Column, FileSchema
-from runner.spec.expects import Bound, ExpectedColumn, Expects, above, parsed, span
+from runner.spec.expects import ExpectedColumn, Expects
 from runner.spec.families import NUMBERS, TABULAR, Family, Format
 from runner.spec.names import listed
+from runner.spec.values import Bound, above, parsed, span
 
 _SUFFIXES = (*(f".{format_}" for format_ in TABULAR), ".svm", ".ndjson", ".pq")
 _EXAMPLES = 3

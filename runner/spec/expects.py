@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from pydantic import Field, WithJsonSchema, model_validator
@@ -19,8 +18,8 @@ from runner.spec.fold import Misfit
 from runner.spec.names import did_you_mean
 from runner.spec.scalar import Literal, described
 from runner.spec.strict import Strict
+from runner.spec.values import Bound, above, moment, parsed, span
 
-Bound = int | float | str
 _SCHEMA = re.compile(rf"{fold.MODULE.pattern}:[^\W\d]\w*")
 _FORMATS = tuple(format_.value for format_ in Format if format_ not in (Format.EMPTY, Format.UNKNOWN))
 _FAMILIES = tuple(family.value for family in Family if family is not Family.NULL)  # which YAML takes for no family
@@ -121,15 +120,6 @@ def _schema(text: str) -> str:
     if not _SCHEMA.fullmatch(text):
         raise Misfit(f"expected module:Schema, as checks.rows:Rows; got {described(text)}")
     return text
-
-
-def moment(text: str) -> datetime | None:
-    """A time in ISO 8601, in UTC where it names no zone; None for what is none."""
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 _Family = Annotated[Family, WithJsonSchema({"type": "string", "enum": list(_FAMILIES)})]
@@ -289,35 +279,3 @@ class Expects(Strict):
             f"schema {self.schema_}" if self.schema_ else "",
         ]
         return "; ".join(filter(None, parts))
-
-
-def above(one: Bound, other: Bound) -> bool:
-    """Whether `one` is the greater; both are numbers, or both times."""
-    if isinstance(one, str) or isinstance(other, str):
-        left, right = moment(str(one)), moment(str(other))
-        return left is not None and right is not None and left > right
-    return one > other
-
-
-def parsed(value: str, family: Family | None) -> Bound | bool | None:
-    """A text as a value of the family; None for what is none of it. Without a family: a number if it looks like one."""
-    if family is None:
-        found = next((found for each in NUMBERS if (found := parsed(value, each)) is not None), None)
-        return value if found is None else found
-    if family is Family.BOOL:
-        return {"true": True, "false": False, "1": True, "0": False}.get(value.lower())
-    if family in NUMBERS:
-        try:
-            return int(value) if family is Family.INT else float(value)
-        except ValueError:
-            return None
-    if family is Family.DATETIME:
-        return value if moment(value) is not None else None
-    return value if family not in (Family.NESTED, Family.BINARY, Family.NULL) else None
-
-
-def span(low: Bound | None, high: Bound | None) -> str:
-    """`1 to 5`, `at least 1`, `at most 5`, `5`."""
-    if low is None or high is None:
-        return f"at least {low}" if low is not None else f"at most {high}"
-    return f"{low}" if low == high else f"{low} to {high}"
