@@ -112,7 +112,9 @@ def _frame(file: dict[str, Any]) -> Any:
         frame = pd.read_csv(place, sep=delimiter, header=header, compression=compression, encoding=encoding)
         return frame.rename(columns=str)
     if kind in ("json", "jsonl"):
-        return pd.read_json(place, lines=kind == "jsonl", compression=compression, encoding=encoding)
+        return pd.read_json(
+            place, lines=kind == "jsonl", compression=compression, encoding=encoding, precise_float=True
+        )
     if kind == "parquet":
         return pd.read_parquet(place)
     raise ValueError(f"a pandera schema is held against csv, tsv, json, jsonl and parquet; this is {kind}")
