@@ -8,20 +8,19 @@ breaking where it is seen; where nothing was seen and the file was read in part 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from dataclasses import dataclass
+from pathlib import Path
 
+from runner.data.choice import spoken_of
+from runner.data.counting import counted, unnamed
 from runner.data.impact import FAMILIES, Finding, Impact, has
 from runner.data.reading import never
 from runner.data.tables import Column, FileSchema
 from runner.spec.expects import ExpectedColumn, Expects
-from runner.spec.families import NUMBERS, TABULAR, Family, Format
+from runner.spec.families import NUMBERS, Family, Format
 from runner.spec.names import listed
 from runner.spec.values import Bound, above, parsed, span
-
-_SUFFIXES = (*(f".{format_}" for format_ in TABULAR), ".svm", ".ndjson", ".pq")
-_EXAMPLES = 3
 
 
 class Unmet(Finding):
@@ -72,8 +71,7 @@ def unmet(
             found.append(_breaking(schema.path, fault))
             continue
         sound.append(schema)
-        if schema.columns is not None:
-            found += _table(expects, schema, schema.columns)
+        found += _table(expects, schema, _Reader(schema, root, stopped))
     if expects.rows is not None and len(sound) == len(chosen):
         found += _rows(expects, sound)
     if expects.schema_ is not None and len(sound) == len(chosen):
@@ -84,37 +82,6 @@ def unmet(
             for file, column, message in failures(expects.schema_, sound, root, modules or root, stopped)
         ]
     return tuple(found)
-
-
-def spoken_of(expects: Expects, files: Sequence[FileSchema]) -> list[FileSchema]:
-    """The files that `expects` is about: those that `files` matches; without it every table, and what should be one by
-    its format or name; for a format that is no table, every file but markers as `_SUCCESS`."""
-    if expects.files is not None:
-        rule = pattern(expects.files)
-        return [schema for schema in files if rule.fullmatch(schema.path)]
-    data = [schema for schema in files if not PurePosixPath(schema.path).name.startswith(("_", "."))]
-    return [schema for schema in data if not expects.about_tables or _is_table(schema)]
-
-
-def _is_table(schema: FileSchema) -> bool:
-    if schema.columns is not None or (schema.fault is not None and schema.format in TABULAR):
-        return True
-    return schema.format is Format.EMPTY and PurePosixPath(schema.path).suffix.lower() in _SUFFIXES
-
-
-def pattern(glob: str) -> re.Pattern[str]:
-    """A rule for relative paths: `*`, `?` and `[...]` do not go beyond a `/`, `**/` is any number of directories, and
-    without a `/` the name alone counts, in any directory."""
-    text = glob if "/" in glob else f"**/{glob}"
-    parts = re.findall(r"\*\*/|\*+|\?|\[!?\]?[^]/]*\]|.", text, re.DOTALL)
-    return re.compile("".join(_part(part) for part in parts), re.DOTALL)
-
-
-def _part(part: str) -> str:
-    if part.startswith("[") and len(part) > 1:
-        inner = part[1:-1].replace("\\", "\\\\")
-        return f"[^/{inner[1:]}]" if inner.startswith("!") else f"[{inner}]"
-    return {"**/": "(?:[^/]+/)*", "?": "[^/]"}.get(part, "[^/]*" if part.startswith("*") else re.escape(part))
 
 
 def _breaking(file: str, message: str, column: str | None = None) -> Unmet:
@@ -145,19 +112,42 @@ def _fault(expects: Expects, schema: FileSchema) -> str:
     if wanted is not None and schema.format is not wanted:
         hint = "" if expects.files is not None else "; where it is not meant, name the others under `files`"
         return f"needs {wanted}; '{path}' is {schema.format}{hint}"
-    if expects.about_tables and schema.columns is None:
+    if (expects.names or expects.schema_) and not unnamed(schema):
         return f"needs a table; '{path}' is none ({schema.format})"
     return ""
 
 
-def _table(expects: Expects, schema: FileSchema, columns: Sequence[Column]) -> Iterator[Unmet]:
-    there = {column.name: column for column in columns}
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """Knows more of a column where its file's schema leaves it open."""
+
+    schema: FileSchema
+    root: Path
+    stopped: Callable[[], bool]
+
+    def column(self, wanted: ExpectedColumn, column: Column) -> tuple[Column, bool]:
+        """The column, and whether what is told of its values holds for the whole file."""
+        schema = self.schema
+        named = schema.columns is not None and schema.format is not Format.NPY  # whose header knows no value
+        told = schema.complete and named
+        if told and schema.format is Format.PARQUET and wanted.nullable is False:
+            told = "nulls" not in schema.details
+        ends = column.minimum is not None or (wanted.min is None and wanted.max is None)
+        different = bool(column.values) or not wanted.values
+        if _whole(wanted) and not (told and ends and different and (column.unique is not None or not wanted.unique)):
+            exact = counted(self.root, schema, column, len(wanted.values), self.stopped)
+            return (exact, True) if exact is not None else (column, told)
+        return column, told
+
+
+def _table(expects: Expects, schema: FileSchema, reader: _Reader) -> Iterator[Unmet]:
+    there = {column.name: column for column in unnamed(schema)}
     for name in expects.names:
         if name not in there:
             message = f"needs column '{name}'; '{schema.path}' {has(there, name)}{_unnamed(schema)}"
             yield _breaking(schema.path, message, name)
         elif name in expects.columns:
-            yield from _column(expects.columns[name], there[name], schema)
+            yield from _column(expects.columns[name], there[name], reader)
     others = [name for name in there if name not in expects.names]
     if expects.exact and others:
         message = f"needs no columns but {listed(expects.names)}; '{schema.path}' also has {listed(others)}"
@@ -173,20 +163,22 @@ def _unnamed(schema: FileSchema) -> str:
     return "; its first line names no columns, they are counted from 0" if schema.header is False else ""
 
 
-def _column(wanted: ExpectedColumn, column: Column, schema: FileSchema) -> Iterator[Unmet]:
+def _column(wanted: ExpectedColumn, column: Column, reader: _Reader) -> Iterator[Unmet]:
+    schema = reader.schema
     path, name = schema.path, column.name
     where = f"column '{name}' of '{path}'"
-    if wanted.family is not None:
+    if wanted.family is not None and not (schema.format is Format.LIBSVM and wanted.family in NUMBERS):
         impact, why = FAMILIES[wanted.family, column.family]
         if impact is not Impact.SAFE:
             message = f"needs {where} to be {wanted.family}; it is {column.family}: {why}"
             yield Unmet(impact=impact, file=path, column=name, message=message)
         if impact is Impact.BREAKING:
             return
+    column, complete = reader.column(wanted, column)
     seen = list(_seen(wanted, column, schema, where))
     yield from seen
-    if not schema.complete and _whole(wanted) and not seen:
-        what = f"needs {where} to be '{wanted}'; the file was read in part only, and the rest was not looked at"
+    if not complete and _whole(wanted) and not seen:
+        what = f"needs {where} to be '{wanted}'; not all of its values were looked at"
         yield _risky(path, what, name)
 
 
@@ -246,7 +238,7 @@ def _values(wanted: ExpectedColumn, column: Column, path: str, where: str) -> It
             return
         if family is Family.INT and high - low < len(numbers) and set(range(int(low), int(high) + 1)) <= set(numbers):
             return
-    message = f"needs {where} to be one of {allowed}; it has too many different values for a list of them"
+    message = f"needs {where} to be one of {allowed}; not all of its different values are known"
     yield _risky(path, message, column.name)
 
 
@@ -258,10 +250,15 @@ def _normal(value: str, family: Family) -> object:
     return value
 
 
+def _rows_of(schema: FileSchema) -> int | None:
+    """Of an array: its first dimension."""
+    return schema.shape[0] if schema.rows is None and schema.format is Format.NPY and schema.shape else schema.rows
+
+
 def _rows(expects: Expects, files: Sequence[FileSchema]) -> Iterator[Unmet]:
     wanted = expects.rows
     assert wanted is not None  # noqa: S101 (the caller asked)
-    counts = [schema.rows for schema in files if schema.rows is not None]
+    counts = [rows for schema in files if (rows := _rows_of(schema)) is not None]
     number = sum(counts)
     where = f"'{files[0].path}' has" if len(files) == 1 else f"{len(files)} files have"
     path = files[0].path if len(files) == 1 else ""

@@ -15,8 +15,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from runner.data.choice import pattern
 from runner.data.drawing import values_of
-from runner.data.expectations import pattern
 from runner.data.files import json_bytes
 from runner.data.writing import WRITERS, Made
 from runner.errors import UsageError

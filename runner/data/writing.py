@@ -122,18 +122,19 @@ def _record_type(column: Made) -> str:
 
 
 def _libsvm(columns: Sequence[Made], rows: int) -> bytes:
-    """The column `label` (else the first) and then the others, numbered from 1, or by names that are numbers."""
+    """The column `label`, and features by the numbers that they are called by: it has no other names."""
     _only_numbers(columns, "libsvm")
-    label = next((column for column in columns if column.name == _LABEL), columns[0])
+    other = [column.name for column in columns if column.name != _LABEL and not column.name.isdecimal()]
+    label = next((column for column in columns if column.name == _LABEL), None)
+    if other or label is None:
+        lacks = f"no names as {listed(other)}" if other else "always a label"
+        raise UsageError(f"libsvm has {lacks}", remedy="call its columns label, 1, 2, ...")
     if None in label.values:
         raise UsageError(f"column '{label.name}': a label of libsvm cannot be missing", remedy="leave out `nullable`")
-    features = [column for column in columns if column is not label]
-    numbered = all(column.name.isdecimal() for column in features)
-    indexed = [(int(column.name) if numbered else n, column) for n, column in enumerate(features, 1)]
-    indexed.sort(key=lambda pair: pair[0])
+    features = sorted((column for column in columns if column is not label), key=lambda column: int(column.name))
     lines = []
     for row in range(rows):
-        cells = [f"{n}:{value}" for n, column in indexed if (value := _value(column, row)) is not None]
+        cells = [f"{int(column.name)}:{value}" for column in features if (value := _value(column, row)) is not None]
         lines.append(" ".join([str(_number(label.values[row])), *cells]))
     return "".join(f"{line}\n" for line in lines).encode()
 

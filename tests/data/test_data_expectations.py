@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from data.tables import column, other, table
 
-from runner.data.expectations import look, needs_whole, pattern, spoken_of, unmet
+from runner.data.choice import pattern, spoken_of
+from runner.data.expectations import look, needs_whole, unmet
 from runner.data.impact import FAMILIES, Impact
 from runner.data.tables import Family, FileSchema
 from runner.spec.expects import Expects
@@ -84,7 +85,7 @@ def test_what_is_met_is_not_told() -> None:
         ({"nullable": False}, "int", {"nulls": 3}, "breaking", "; 3 values of 100 are missing"),
         ({"nullable": True}, "int", {"nulls": 3, "nullable": True}, None, ""),
         ({"nullable": False}, "int", {"nullable": True}, None, ""),  # parquet says so of every column
-        ({"nullable": False}, "int", {"complete": False}, "risky", "to be 'no nulls'; the file was read in part only"),
+        ({"nullable": False}, "int", {"complete": False}, "risky", "to be 'no nulls'; not all of its"),
         ({"min": 0}, "int", {"minimum": -2.0, "maximum": 5.0}, "breaking", "to be at least 0; it is -2 to 5"),
         ({"min": 0}, "int", {"minimum": -2.0, "maximum": 5.0, "complete": False}, "breaking", "it is -2 to 5"),
         ({"max": 4}, "int", {"minimum": 5.0, "maximum": 5.0}, "breaking", "to be at most 4; it is 5"),
@@ -93,14 +94,14 @@ def test_what_is_met_is_not_told() -> None:
         ({"max": "2024-01-01"}, "datetime", {"minimum": "2023", "maximum": "2024-01-02"}, "breaking", "at most"),
         ({"unique": True}, "int", {"unique": False}, "breaking", "to be unique; a value comes twice"),
         ({"unique": True}, "int", {"unique": None}, "risky", "its values were not counted"),
-        ({"unique": True}, "int", {"unique": None, "complete": False}, "risky", "read in part only"),
+        ({"unique": True}, "int", {"unique": None, "complete": False}, "risky", "not all of its values"),
         ({"values": ["x"]}, "category", {"values": ("x", "z")}, "breaking", "to be one of 'x'; it also holds 'z'"),
         ({"values": [True]}, "bool", {"values": ("True",)}, None, ""),
         ({"values": [1, 2]}, "float", {"values": ("1.0",)}, None, ""),
         ({"family": "int", "values": [0, 1]}, "int", {"minimum": 0.0, "maximum": 1.0}, None, ""),
         ({"family": "int", "values": [0, 1]}, "int", {"minimum": 0.0, "maximum": 2.0}, "breaking", "it is 0 to 2"),
-        ({"family": "int", "values": [0, 9]}, "int", {"minimum": 0.0, "maximum": 9.0}, "risky", "too many different"),
-        ({"values": ["x"]}, "string", {}, "risky", "too many different values for a list of them"),
+        ({"family": "int", "values": [0, 9]}, "int", {"minimum": 0.0, "maximum": 9.0}, "risky", "not all of its"),
+        ({"values": ["x"]}, "string", {}, "risky", "not all of its different values are known"),
     ],
 )  # fmt: skip
 def test_a_column(written: Any, family: str, facts: dict[str, Any], impact: str | None, words: str) -> None:

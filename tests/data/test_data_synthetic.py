@@ -74,13 +74,13 @@ def test_bytes_are_the_same_on_every_machine(tmp_path: Path) -> None:
     """The digest was taken once: another one is another promise."""
     found = {kind: hashlib.sha256(made(tmp_path, kind).read_bytes()).hexdigest()[:16] for kind in ("csv", "json")}
     assert found == {"csv": "dbde146856558ad8", "json": "36a9023fdaf866aa"}
-    numbers = {"label": COLUMNS["label"], "a": {"family": "float", "nullable": True}, "b": "int"}
-    assert hashlib.sha256(made(tmp_path, "libsvm", numbers).read_bytes()).hexdigest()[:16] == "3c037504087f5dca"
+    numbers = {"label": COLUMNS["label"], "1": {"family": "float", "nullable": True}, "2": "int"}
+    assert hashlib.sha256(made(tmp_path, "libsvm", numbers).read_bytes()).hexdigest()[:16] == "453f3bfb9fc74595"
 
 
 @pytest.mark.parametrize("kind", ["csv", "tsv", "json", "jsonl", "parquet", "npy", "libsvm"])
 def test_two_runs_are_equal(tmp_path: Path, kind: str) -> None:
-    numbers = {"label": COLUMNS["label"], "a": {"family": "float", "nullable": True}, "b": {"family": "int"}}
+    numbers = {"label": COLUMNS["label"], "1": {"family": "float", "nullable": True}, "2": {"family": "int"}}
     columns = numbers if kind in ("npy", "libsvm") else COLUMNS
     first = made(tmp_path / "1", kind, columns).read_bytes()
     assert first
@@ -211,7 +211,9 @@ def test_what_cannot_be_made(tmp_path: Path, columns: Any, words: str) -> None:
         ({"required": ["x"], "columns": {"a": "int"}}, "nothing but the name is known of 'x'"),
         ({"format": "npz"}, "no npz file can be made"),
         ({"format": "libsvm", "columns": {"a": "string"}}, "libsvm cannot hold the columns 'a (string)'"),
-        ({"format": "libsvm", "columns": {"a": {"family": "int", "nullable": True}}}, "label of libsvm cannot"),
+        ({"format": "libsvm", "columns": {"label": {"family": "int", "nullable": True}}}, "label of libsvm cannot"),
+        ({"format": "libsvm", "columns": {"label": "int", "x": "int"}}, "libsvm has no names as 'x'"),
+        ({"format": "libsvm", "columns": {"1": "int"}}, "libsvm has always a label"),
         ({"format": "npy", "columns": {"a": {"family": "bool", "nullable": True}}}, "no word for a missing bool"),
         ({"format": "json", "columns": {"a": "binary"}}, "JSON cannot hold"),
         ({"files": "[ab].csv", "columns": {"a": "int"}}, "no file name can be made for '[ab].csv'"),
