@@ -27,7 +27,8 @@ def _is_table(schema: FileSchema) -> bool:
     unnamed = schema.format in (Format.LIBSVM, Format.NPY)
     if schema.columns is not None or unnamed or (schema.fault is not None and schema.format in TABULAR):
         return True
-    return schema.format is Format.EMPTY and PurePosixPath(schema.path).suffix.lower() in _SUFFIXES
+    called_one = any(suffix in _SUFFIXES for suffix in PurePosixPath(schema.path.lower()).suffixes[-2:])  # rows.csv.gz
+    return called_one and (schema.format is Format.EMPTY or schema.fault is not None)
 
 
 def pattern(glob: str) -> re.Pattern[str]:

@@ -22,16 +22,24 @@ from runner.spec.families import NUMBERS, Family, Format
 from runner.spec.names import listed
 from runner.spec.values import Bound, above, parsed, span
 
+_TREE, _COUNT = ".", "files"
+"""What `describe_tree` calls the directory itself, and its count of all files there."""
+
 
 class Unmet(Finding):
     """One expectation that the data does not meet. Never safe."""
 
 
 def look(root: Path, whole: bool) -> tuple[FileSchema, ...]:
-    """Every file below a directory; `whole`: each read to its end, see `needs_whole`. Raises OSError."""
+    """Every file below a directory; `whole`: each read to its end, see `needs_whole`. A file that cannot be read has a
+    `fault`. Of very many files not all are looked at: then the one of the path `.` has a `fault` that says so. Raises
+    OSError for a directory that cannot be looked into.
+    """
     from runner.data.formats import describe_tree  # type: ignore[import-untyped,unused-ignore]
 
     found: tuple[FileSchema, ...] = describe_tree(root, whole=whole)
+    if len(found) == 1 and found[0].path == _TREE and _COUNT not in found[0].details:
+        raise OSError(f"{root} {found[0].fault}")
     return found
 
 
@@ -60,10 +68,11 @@ def unmet(
     cannot be imported, fails, takes too long or too much memory is unmet, too. Raises Stopped once `stopped` says so,
     while a pandera schema is at work.
     """
+    found = [_risky("", f"the directory {each.fault}") for each in files if each.path == _TREE]
+    files = [each for each in files if each.path != _TREE]
     chosen = spoken_of(expects, files)
     if not chosen:
-        return (_nothing(expects, files),)
-    found: list[Unmet] = []
+        return (*found, _nothing(expects, files))
     sound: list[FileSchema] = []
     for schema in chosen:
         fault = _fault(expects, schema)
@@ -186,8 +195,10 @@ def _seen(wanted: ExpectedColumn, column: Column, schema: FileSchema, where: str
     """What the rows that were read tell against it."""
     path, name = schema.path, column.name
     if wanted.nullable is False and column.nulls:
-        count = "1 value" if column.nulls == 1 else f"{column.nulls:,} values"
-        yield _breaking(path, f"needs every value of {where}; {count} of {schema.rows or 'many'} are missing", name)
+        rows = _rows_of(schema)
+        count = f"{column.nulls:,} of {rows:,}" if rows is not None and schema.complete else f"{column.nulls:,}"
+        are = "is" if column.nulls == 1 else "are"
+        yield _breaking(path, f"needs every value of {where}; {count} {are} missing", name)
     if wanted.unique and column.unique is False:
         yield _breaking(path, f"needs {where} to be unique; a value comes twice", name)
     elif wanted.unique and column.unique is None and schema.complete and column.family is not Family.NULL:

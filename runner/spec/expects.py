@@ -151,7 +151,8 @@ class ExpectedRows(Strict):
         return self
 
     def __str__(self) -> str:
-        return "no rows" if self.max == 0 else f"{span(self.min, self.max)} rows"
+        one = 1 in (self.min, self.max) and self.max in (None, 1)
+        return "no rows" if self.max == 0 else f"{span(self.min, self.max)} row{'s' * (not one)}"
 
 
 class ExpectedColumn(Strict):

@@ -43,7 +43,7 @@ def test_parquet_whose_footer_counts_nothing(tmp_path: Path) -> None:
     schema = table("t.parquet", column("a", "string"), column("n"), format=Format.PARQUET)
     assert told(tmp_path, {"values": ["x", "y"]}, schema) == []
     assert told(tmp_path, {"values": ["x"], "nullable": False}, schema) == [
-        ("breaking", "needs every value of column 'a' of 't.parquet'; 1 value of 100 are missing"),
+        ("breaking", "needs every value of column 'a' of 't.parquet'; 1 of 100 is missing"),
         ("breaking", "needs column 'a' of 't.parquet' to be one of 'x'; it also holds 'y'"),
     ]
     assert counted(tmp_path, schema, column("n"), 0) == column(
@@ -60,7 +60,7 @@ def test_an_array_whose_header_knows_no_value(tmp_path: Path) -> None:
     assert [(each.name, str(each.family)) for each in unnamed(schema)] == [("0", "float"), ("1", "float")]
     wanted = Expects.model_validate({"columns": {"0": {"nullable": False}, "1": {"max": 2.5}, "2": "int"}, "rows": 2})
     assert [each.message for each in unmet(wanted, [schema], tmp_path)] == [
-        "needs every value of column '0' of 'm.npy'; 1 value of many are missing",
+        "needs every value of column '0' of 'm.npy'; 1 of 2 is missing",
         "needs column '1' of 'm.npy' to be at most 2.5; it is 2 to 3",
         "needs column '2'; 'm.npy' has '0', '1'",
     ]

@@ -82,7 +82,7 @@ def test_what_is_met_is_not_told() -> None:
         ("datetime", "string", {}, "breaking", "no longer read as a time"),
         ("string", "category", {}, None, ""),
         ("int", "null", {}, "risky", "not one value is there"),
-        ({"nullable": False}, "int", {"nulls": 3}, "breaking", "; 3 values of 100 are missing"),
+        ({"nullable": False}, "int", {"nulls": 3}, "breaking", "; 3 of 100 are missing"),
         ({"nullable": True}, "int", {"nulls": 3, "nullable": True}, None, ""),
         ({"nullable": False}, "int", {"nullable": True}, None, ""),  # parquet says so of every column
         ({"nullable": False}, "int", {"complete": False}, "risky", "to be 'no nulls'; not all of its"),
@@ -152,6 +152,25 @@ def test_files_and_rows(wanted: dict[str, Any], files: list[FileSchema], words: 
     (one,) = told(expects(**wanted), *files)
     assert one[0] == "breaking"
     assert one[1].startswith(words), one[1]
+
+
+def test_a_table_that_is_not_even_its_format_is_no_less_a_table() -> None:
+    for path in ("x.csv", "x.csv.gz", "x.parquet"):
+        (one,) = told(expects(required="a"), table("y.csv", column("a")), other(path, "unknown", fault="cut off"))
+        assert one == ("breaking", f"needs a file that can be read; '{path}' cannot be read as unknown: cut off")
+
+
+def test_files_that_were_not_looked_at_are_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    more = other(".", "unknown", fault="holds 5 more files, which were not looked at", details={"files": "9"})
+    assert told(expects(required="a"), table("y.csv", column("a")), more) == [
+        ("risky", "the directory holds 5 more files, which were not looked at")
+    ]
+    assert len(told(expects(required="a"), more)) == 2
+    reader = ModuleType("runner.data.formats")
+    reader.describe_tree = lambda root, *, whole: (other(".", "unknown", fault="cannot be looked into: no"),)  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "runner.data.formats", reader)
+    with pytest.raises(OSError, match="cannot be looked into: no"):
+        look(tmp_path, whole=False)
 
 
 def test_rows_of_all_files_count_together_and_an_estimate_is_no_proof() -> None:

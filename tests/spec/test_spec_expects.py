@@ -56,7 +56,7 @@ def test_every_key(load_text: Load, project: Path) -> None:
     assert str(found) == (
         "csv; part-*.csv; label (int one of 0, 1 no nulls), amount (float 0 to 1.5), "
         "at (datetime at least 2024-01-01), id (string unique), name (string), any, other, no others, in this order; "
-        "at least 1 rows; schema checks:Rows"
+        "at least 1 row; schema checks:Rows"
     )
 
 
