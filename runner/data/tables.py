@@ -1,49 +1,14 @@
 """What is known of a file without running anything: its format, and for a table its columns.
 
-Families are the product's own words for types, since pandas' names differ between its versions, and a CSV file, a
-parquet file and a JSON file must be comparable.
+The words for formats and for the types of columns are `runner.spec.families`, since people write them, too.
 """
 
 from __future__ import annotations
 
-import enum
 from dataclasses import dataclass, field
 
-
-class Format(enum.StrEnum):
-    """How a file's bytes are to be read."""
-
-    CSV = "csv"
-    TSV = "tsv"
-    JSON = "json"
-    JSONL = "jsonl"
-    PARQUET = "parquet"
-    NPY = "npy"
-    NPZ = "npz"
-    PICKLE = "pickle"
-    LIBSVM = "libsvm"
-    TAR = "tar"
-    IMAGE = "image"
-    TEXT = "text"
-    EMPTY = "empty"
-    UNKNOWN = "unknown"
-
-
-class Family(enum.StrEnum):
-    """What the values of a column are."""
-
-    INT = "int"
-    FLOAT = "float"
-    BOOL = "bool"
-    STRING = "string"
-    CATEGORY = "category"
-    """Text of few different values, or what the file itself calls a category or dictionary."""
-    DATETIME = "datetime"
-    NESTED = "nested"
-    """Lists, mappings, vectors."""
-    BINARY = "binary"
-    NULL = "null"
-    """Not one value is there."""
+from runner.spec.families import Family as Family
+from runner.spec.families import Format as Format
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

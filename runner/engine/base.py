@@ -26,6 +26,8 @@ class Verdict(enum.StrEnum):
     TIMEOUT = "timeout"
     CANCELLED = "cancelled"
     """The user stopped the run."""
+    INVALID_INPUT = "invalid-input"
+    """The data is not what the step expects of it: its script was not started."""
     MISSING_OUTPUT = "missing-output"
     INVALID_OUTPUT = "invalid-output"
     TRANSFORM = "transform"

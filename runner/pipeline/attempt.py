@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.data.files import json_bytes, os_fault, remove_tree, write_json
+from runner.data.reading import Stopped
 from runner.data.shards import deal
 from runner.engine.base import Container, Engine, Image, Installation, Launch, Outcome, Sink, StopReason, Verdict
 from runner.engine.credentials import host_credentials
@@ -21,6 +22,7 @@ from runner.engine.masking import masking
 from runner.errors import Abandoned, EngineLost, EngineUnavailable, EnvironmentFault, RequirementsError
 from runner.pipeline.binding import Bound, bind
 from runner.pipeline.events import Event, Notice, StepResult, StepStarted, StepState
+from runner.pipeline.expecting import findings
 from runner.pipeline.materials import Sources
 from runner.pipeline.outbox import Log, Outbox
 from runner.pipeline.plan import PlannedStep
@@ -29,6 +31,8 @@ from runner.pipeline.rundir import now
 from runner.pipeline.settle import infrastructure, settle, write_result
 from runner.pipeline.stops import Stops
 from runner.sagemaker.job import ContainerJob
+
+_STOPPED = "the run was stopped before its script started"
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +152,7 @@ def run_step(
         base, container_id=prepared.container.id, mode=str(prepared.container.mode), warnings=prepared.bound.warnings
     )
     try:
-        result = _go(shop, prepared, known)
+        result = _go(shop, planned, prepared, known)
         tell(Ended(result, _engine_gone(shop, result)))
     finally:
         shop.stops.discard(prepared.container)
@@ -156,16 +160,19 @@ def run_step(
     _tidy(shop, prepared, result)
 
 
-def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
+def _go(shop: Workshop, planned: PlannedStep, prepared: Prepared, base: StepResult) -> StepResult:
     bound, container = prepared.bound, prepared.container
     layout, step = bound.layout, base.step
     if not shop.stops.add(container):
-        reason = "the run was stopped before its script started"
-        return write_result(layout, replace(base, verdict=Verdict.CANCELLED, reason=reason, finished_at=now()))
+        return write_result(layout, replace(base, verdict=Verdict.CANCELLED, reason=_STOPPED, finished_at=now()))
     try:
         layout.inputs_manifest.write_bytes(json_bytes(bound.inputs_document(shop.sources)))
         dealt = [text for share in bound.undealt for text in deal(share)]
         base = replace(base, warnings=(*base.warnings, *dealt))
+        if planned.expected:
+            base = _examined(shop, planned, bound, base)
+            if base.verdict is not None:
+                return write_result(layout, replace(base, finished_at=now()))
         out = Log(layout.stdout, lambda data: shop.outbox.put(step, "stdout", data))
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
@@ -175,6 +182,17 @@ def _go(shop: Workshop, prepared: Prepared, base: StepResult) -> StepResult:
     except OSError as error:
         return write_result(layout, infrastructure(base, os_fault(error, layout.root, "cannot start the step")))
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
+
+
+def _examined(shop: Workshop, planned: PlannedStep, bound: Bound, base: StepResult) -> StepResult:
+    """The result so far: with a verdict, where the inputs are such that the script must not start. Raises OSError."""
+    hosts = {item.name: item.host for item in bound.launch.inputs}
+    try:
+        found = findings(planned.expected, hosts, lambda: shop.stops.asked)
+    except Stopped:
+        return replace(base, verdict=Verdict.CANCELLED, reason=_STOPPED)
+    verdict = Verdict.INVALID_INPUT if found.reason else None
+    return replace(base, verdict=verdict, reason=found.reason, warnings=(*base.warnings, *found.warnings))
 
 
 def _with_credentials(launch: Launch) -> Launch:

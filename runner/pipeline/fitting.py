@@ -15,6 +15,7 @@ from runner.engine.base import Engine, EngineInfo, Image, StartMode
 from runner.engine.credentials import host_credentials
 from runner.engine.standins import StandIn, stand_in
 from runner.errors import EnvironmentFault, ImageUnavailable
+from runner.pipeline.expecting import check_schemas
 from runner.pipeline.plan import Plan, PlannedStep
 from runner.sagemaker.job import ContainerJob
 from runner.spec import instances
@@ -46,6 +47,7 @@ def fit(plan: Plan, engine: Engine, info: EngineInfo) -> Fitted:
     steps = tuple(_fitted(step, *found[step.job.image], info) for step in plan.steps)
     images = {step.job.image: found[planned.job.image][0] for step, planned in zip(steps, plan.steps, strict=True)}
     _check_credentials(steps, images)
+    check_schemas(steps)
     return Fitted(dataclasses.replace(plan, steps=steps), images)
 
 

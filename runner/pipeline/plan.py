@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.errors import EnvironmentFault, Problem, UsageError
+from runner.pipeline.expecting import Expected, expected
 from runner.pipeline.records import SCHEMA, plain
 from runner.pipeline.schedule import Task
 from runner.pipeline.select import Selection
@@ -32,10 +33,16 @@ class PlannedStep:
     """The job as the pipeline asks for it, where `job` is what this machine can run instead."""
     warnings: tuple[str, ...] = ()
     """How the two differ, in words, and what else a person should know before it runs."""
+    expected: tuple[Expected, ...] = ()
+    """What its inputs must be, or else its script does not start."""
 
     @property
     def name(self) -> str:
         return self.job.step
+
+    def to_json(self) -> dict[str, Any]:
+        expects = {e.input: e.expects.model_dump(mode="json", by_alias=True, exclude_unset=True) for e in self.expected}
+        return {"needs": list(self.needs), "priority": self.priority, "job": plain(self.job), "expects": expects}
 
     @property
     def task(self) -> Task:
@@ -87,7 +94,7 @@ class Plan:
             "file": str(self.file),
             "selection": plain(self.selection.choices),
             "order": list(self.names),
-            "steps": [{"needs": list(s.needs), "priority": s.priority, "job": plain(s.job)} for s in self.steps],
+            "steps": [step.to_json() for step in self.steps],
             "edges": plain(self.edges),
             "warnings": plain(self.remarks),
         }
@@ -137,7 +144,9 @@ def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, 
             needs[wire.target][wire.source] = None
     names = tuple(name for name in order(pipeline.spec) if name in running)
     priority = _priorities(names, needs, durations or {})
-    steps = tuple(PlannedStep(translate(pipeline, n), tuple(needs[n]), priority[n]) for n in names)
+    steps = tuple(
+        PlannedStep(translate(pipeline, n), tuple(needs[n]), priority[n], expected=expected(pipeline, n)) for n in names
+    )
     reused = tuple(translate(pipeline, name) for name in selection.reuse)
     whole = (pipeline.spec.name, pipeline.file, pipeline.source_text)
     return Plan(*whole, steps, wires, selection, reused, pipeline.remarks)

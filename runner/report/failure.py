@@ -24,6 +24,7 @@ _BY_VERDICT = {
     Verdict.OOM: "killed for memory",
     Verdict.TIMEOUT: "stopped after its time-out",
     Verdict.CANCELLED: "stopped with the run",
+    Verdict.INVALID_INPUT: "an input is not what the step expects",
     Verdict.MISSING_OUTPUT: "an output is missing or empty",
     Verdict.INVALID_OUTPUT: "an output is not valid",
     Verdict.TRANSFORM: "the server did not do what a transform needs",

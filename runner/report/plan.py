@@ -94,6 +94,8 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
         private = "" if job.transform is not None else f", {_PRIVATE[mount.private]}"
         origin = f"{_source(mount, reused)}{_dealt(mount, job)}{private}"
         yield "input", f"{shown[mount.target]:<{targets}}  {style.sign('←')} {origin}"
+    for each in step.expected:
+        yield "expects", f"of {each.input}: {one_line(str(each.expects))}"
     yield from _packages(job)
     for output in job.outputs:
         yield "output", f"{shown[output.target]:<{targets}}  {style.sign('→')} {_destination(output)}"

@@ -25,8 +25,9 @@ from runner.spec.fields import (
     Timeout,
 )
 from runner.spec.fold import Misfit
-from runner.spec.models import Resources, Strict
+from runner.spec.models import Resources
 from runner.spec.names import did_you_mean, listed
+from runner.spec.strict import Strict
 
 SUFFIX = "_runtime_test_spec.json"
 

@@ -6,7 +6,9 @@ import os
 import posixpath
 import re
 import stat
+import sys
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 from runner.errors import Problem
@@ -33,6 +35,10 @@ def problems(draft: Draft) -> Iterator[Problem]:
                 message = transform.model_fault(draft.root, step)
             if message:
                 yield draft.problem(name, ("inputs", port), message, near=("source",))
+            if given.expects is not None and given.expects.schema_ is not None:
+                message = _schema(draft.root, given.expects.schema_)
+                if message:
+                    yield draft.problem(name, ("inputs", port, "expects", "schema"), message)
 
 
 def _code(root: Path, step: StepSpec) -> Iterator[tuple[str, str]]:
@@ -88,6 +94,14 @@ def _data(draft: Draft, source: str) -> str:
     if message and source.partition(".")[0] in draft.names:
         message += f"; to take another step's output write {{from: {source}}}"
     return message
+
+
+def _schema(root: Path, schema: str) -> str:
+    """Why the module of a pandera schema cannot be had, or an empty text. It is looked for, not imported."""
+    top = schema.partition(":")[0].partition(".")[0]
+    if PathFinder.find_spec(top, [str(root), *sys.path]) is not None:
+        return ""
+    return f"no module '{top}'{_near(root / f'{top}.py', f'{top}.py')} beside the pipeline file, nor installed here"
 
 
 def _fault(path: Path, written: str, kind: int | None) -> str:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from runner.errors import Problem
 from runner.spec import fold
 from runner.spec.document import absolute
+from runner.spec.expects import Expects
 from runner.spec.fields import (
     Arguments,
     Command,
@@ -43,23 +44,13 @@ from runner.spec.fields import (
 )
 from runner.spec.fold import Misfit
 from runner.spec.scalar import described
+from runner.spec.strict import Strict
 
 TRAINING_OUTPUTS = ("model", "output")
 """What every training step has: `/opt/ml/model` and `/opt/ml/output/data`."""
 
 TRANSFORM_OUTPUTS = ("output",)
 """What every transform step has: one `.out` file for each file of its data."""
-
-
-class Strict(BaseModel):
-    """Refuses unknown keys, never changes, and takes a null for a key that was not written."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, data: Any) -> Any:
-        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
 
 
 class InputSpec(Strict):
@@ -77,6 +68,8 @@ class InputSpec(Strict):
     """Of a training channel or of transform data, as `text/csv`."""
     private: Privacy = Privacy.OVERLAY
     """How the source is kept from the script's writes: `overlay` (the default), `copy`, or `read-only`."""
+    expects: Expects | None = None
+    """What the step needs this data to be: checked before its script starts, which else does not start."""
 
     @model_validator(mode="before")
     @classmethod

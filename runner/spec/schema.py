@@ -20,6 +20,7 @@ def json_schema() -> Schema:
             model["properties"] = {key: _nullable(value) for key, value in model["properties"].items()}
     one_origin = {"oneOf": [{"required": ["source"]}, {"required": ["from"]}]}
     definitions["InputSpec"] = _or_text(definitions["InputSpec"] | one_origin)
+    definitions["ExpectedRows"] = _or(definitions["ExpectedRows"], {"type": "integer", "minimum": 0})
     definitions["OutputSpec"] = _or_text(definitions["OutputSpec"], _NULL)
     schema["required"] = ["steps"]  # the name defaults to the file's
     steps = schema["properties"]["steps"]
@@ -59,5 +60,10 @@ def _nullable(schema: Schema) -> Schema:
 
 def _or_text(model: Schema, *more: Schema) -> Schema:
     """The short form: one path as text."""
+    return _or(model, {"type": "string", "minLength": 1}, *more)
+
+
+def _or(model: Schema, *more: Schema) -> Schema:
+    """A short form, or several."""
     about = {"description": model.pop("description")} if "description" in model else {}
-    return {"anyOf": [{"type": "string", "minLength": 1}, model, *more], **about}
+    return {"anyOf": [model, *more], **about}

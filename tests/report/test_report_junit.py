@@ -67,6 +67,7 @@ def test_suite_and_cases(tmp_path: Path) -> None:
         (Verdict.EXIT, "failure"),
         (Verdict.OOM, "failure"),
         (Verdict.TIMEOUT, "failure"),
+        (Verdict.INVALID_INPUT, "failure"),
         (Verdict.MISSING_OUTPUT, "failure"),
         (Verdict.INVALID_OUTPUT, "failure"),
         (Verdict.INFRASTRUCTURE, "error"),

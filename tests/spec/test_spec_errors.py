@@ -33,7 +33,7 @@ IN_A_STEP = [
     (
         "    inputs: {x: {from: p.o, key: 1}}\n",
         "4:29: steps.s.inputs.x: unknown key 'key'; known here: 'source', 'from', 'path', 'distribution', "
-        "'content_type', 'private'",
+        "'content_type', 'private', 'expects'",
     ),
     ("    image: 3.12\n", "4:12: steps.s.image: expected text, got the number 3.12; put it in quotes: '3.12'"),
     ("    image: ''\n", "4:12: steps.s.image: must not be empty"),

@@ -83,6 +83,9 @@ STEP = "steps: {s: {script: a.py, %s}}"
     "part",
     [
         "inputs: {x: data/raw, y: {from: p.o}, z: {source: a, path: /opt/ml/processing/z}}",
+        "inputs: {x: {from: p.o, expects: {format: csv, files: '*.csv', rows: 5, required: a, schema: 'm:S'}}}",
+        "inputs: {x: {from: p.o, expects: {columns: {a: int, b: , c: {min: 0, max: 1.5, values: [x, 1, true]}}}}}",
+        "inputs: {x: {from: p.o, expects: {rows: {min: 0}, required: [a, b], exact: true, order: false}}}",
         "outputs: [a, b.c]",
         "outputs: {a: , b: /opt/ml/processing/b, c: {allow_empty: true}, d: {path: /opt/ml/processing/d}}",
         "args: {a: 1, b: , c: [x, 1.5], d: true}",
@@ -113,6 +116,12 @@ def test_every_form_fits(part: str) -> None:
         "inputs: {x: {path: /opt/ml/processing/z}}",
         "inputs: {'a b': x}",
         "inputs: [x]",
+        "inputs: {x: {from: p.o, expects: csv}}",
+        "inputs: {x: {from: p.o, expects: {format: cvs}}}",
+        "inputs: {x: {from: p.o, expects: {columns: [a]}}}",
+        "inputs: {x: {from: p.o, expects: {columns: {a: flaot}}}}",
+        "inputs: {x: {from: p.o, expects: {columns: {a: {values: []}}}}}",
+        "inputs: {x: {from: p.o, expects: {rows: -1}}}",
         "outputs: {a: 5}",
         "outputs: {a: {path: /tmp/x}}",
         "args: text",
@@ -168,7 +177,7 @@ def test_every_key_has_a_description_of_one_line() -> None:
     models = [schema, *schema["$defs"].values()]
     models += [one for model in models for one in model.get("anyOf", ()) if "properties" in one]
     found = [(key, about) for model in models for key, about in model.get("properties", {}).items()]
-    assert len(found) == 5 + 21 + 9 + 4 + 6 + 2
+    assert len(found) == 5 + 21 + 9 + 4 + 7 + 2 + 8 + 6 + 2
     for key, about in found:
         assert about.get("description"), key
         assert "\n" not in about["description"], key

@@ -85,3 +85,8 @@ def test_a_directory_with_a_model_will_do(load_text: Callable[..., Pipeline], pr
     with tarfile.open(project / "m" / "model.tar.gz", "w:gz") as tar:
         tar.addfile(tarfile.TarInfo("x"), io.BytesIO())
     assert load_text(HEAD + "    inputs: {data: data/raw, model: m}\n").spec.steps["s"].inputs["model"].source == "m"
+
+
+def test_an_unknown_key_below_an_optional_model_names_the_nearest(refuse: Callable[..., list[str]]) -> None:
+    text = "image: python\nsteps: {s: {type: transform, inputs: {data: data/raw}, transform: {strategi: x}}}\n"
+    assert refuse(text) == ["pipeline.yaml:2:68: steps.s.transform: unknown key 'strategi' (did you mean 'strategy'?)"]
