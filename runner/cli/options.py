@@ -83,6 +83,15 @@ json_option: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout, also for errors."
 )
 
+format_option: Decorator = click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text: tables for people; json: one document on stdout.",
+)
+
 color_option: Decorator = click.option(
     "--color",
     type=click.Choice(["auto", "always", "never"]),

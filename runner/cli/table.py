@@ -8,6 +8,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "plan": ("plan:plan", "Check everything and show what would run; start nothing."),
         "validate": ("validate:validate", "Check pipeline files; needs no engine."),
         "graph": ("graph:graph", "Draw the steps and the data between them."),
+        "resolve": ("resolve:resolve", "Show which script each node means and what each edge brings, and why."),
+        "contracts": ("contracts:contracts", "List the contracts of scripts, and where they differ from the scripts."),
         "schema": ("schema:schema", "Print the JSON Schema of the pipeline file."),
     },
     "Look back": {

@@ -35,7 +35,7 @@ def look(root: Path, whole: bool) -> tuple[FileSchema, ...]:
     `fault`. Of very many files not all are looked at: then the one of the path `.` has a `fault` that says so. Raises
     OSError for a directory that cannot be looked into.
     """
-    from runner.data.formats import describe_tree  # type: ignore[import-untyped,unused-ignore]
+    from runner.data.formats import describe_tree
 
     found: tuple[FileSchema, ...] = describe_tree(root, whole=whole)
     if len(found) == 1 and found[0].path == _TREE and _COUNT not in found[0].details:

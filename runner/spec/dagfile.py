@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.errors import Problem, SpecError
-from runner.spec.binding import Binder, Wire
+from runner.spec.binding import Binder, Node, Wire
 from runner.spec.dagtext import HEADER, DagText
 from runner.spec.document import Document
 from runner.spec.execution import Catalogue, Entry
@@ -46,7 +46,7 @@ def assemble(document: Document, root: Path, specs: Path | None) -> tuple[dict[s
     steps = {
         name: StepSource(name, dag.own.get(name, {}), entries.get(name), root, document, origin) for name in dag.nodes
     }
-    binder, problems = _bind(dag, steps)
+    binder, problems, _ = bind(dag, steps)
     data = {key: document.at((key,)) for key in HEADER if document.at((key,)) is not None}
     data["steps"] = {name: step.data(binder.bound[name]) for name, step in steps.items()}
     problems += [problem for step in steps.values() for problem in step.problems]
@@ -72,9 +72,16 @@ def _entries(dag: DagText, catalogue: Catalogue) -> dict[str, Entry]:
     return entries
 
 
-def _bind(dag: DagText, steps: Mapping[str, StepSource]) -> tuple[Binder, list[Problem]]:
-    """Bind the edges to what the steps themselves leave open."""
-    binder = Binder(dag.document, {name: step.node() for name, step in steps.items()})
+def bind(
+    dag: DagText,
+    steps: Mapping[str, StepSource],
+    nodes: Mapping[str, Node] | None = None,
+    threshold: float | None = None,
+) -> tuple[Binder, list[Problem], list[Wire]]:
+    """Bind the edges to what the steps themselves leave open. `nodes` is what the steps can give and take, where that
+    is more than they say themselves. Returns also the edges that could not be bound."""
+    known = {name: step.node() for name, step in steps.items()} if nodes is None else nodes
+    binder = Binder(dag.document, known, semantic_threshold=threshold)
     problems = []
     for name, step in steps.items():
         binder.bound[name] = {port: (wire, wire.output or "") for port, wire in step.own_wires().items()}
@@ -86,8 +93,8 @@ def _bind(dag: DagText, steps: Mapping[str, StepSource]) -> tuple[Binder, list[P
             problems.append(dag.document.problem(wire.place, message))
         elif not any(_says_the_same(wire, own) for own in target.own_wires().values()):
             left.append(wire)
-    binder.bind(left)
-    return binder, problems + binder.problems
+    unbound = binder.bind(left)
+    return binder, problems + binder.problems, unbound
 
 
 def _says_the_same(wire: Wire, own: Wire) -> bool:

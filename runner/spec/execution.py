@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -32,6 +33,16 @@ from runner.spec.strict import Strict
 SUFFIX = "_runtime_test_spec.json"
 
 
+class PathSpec(Strict):
+    """An input or output with the other names that edges may know it by."""
+
+    logical_name: PortName | None = None
+    """Default, and where it is given the same as: the key that it stands under."""
+    path: str | None = None
+    """Host path; where it is left out, that in `input_paths` or `output_paths`."""
+    aliases: tuple[PortName, ...] = ()
+
+
 class ScriptExecutionSpec(Strict):
     """One script with its paths, environment and arguments. Relative host paths start at the DAG file's directory."""
 
@@ -44,6 +55,10 @@ class ScriptExecutionSpec(Strict):
     """Logical name -> host path. What an edge brings replaces the path."""
     output_paths: dict[PortName, str] = Field(default={})
     """Logical name -> where a tester delivers it; a run keeps its outputs in the run directory."""
+    input_path_specs: dict[PortName, PathSpec] = Field(default={})
+    """Logical name -> path and aliases. A path given here stands in `input_paths` too."""
+    output_path_specs: dict[PortName, PathSpec] = Field(default={})
+    """Logical name -> path and aliases. A path given here stands in `output_paths` too."""
     environ_vars: dict[EnvKey, str] = Field(default={})
     job_args: JobArguments = Field(default={})
     """Of a processing script `--key value ...`, of a training script its hyperparameters; a list is passed verbatim."""
@@ -62,6 +77,39 @@ class ScriptExecutionSpec(Strict):
     user_notes: str | None = None
     """For people."""
 
+    @model_validator(mode="before")
+    @classmethod
+    def _paths_of_path_specs(cls, data: Any) -> Any:
+        """Keep the plain dicts in step. What is no mapping is left to the fields to refuse."""
+        if not isinstance(data, dict):
+            return data
+        kept = dict(data)
+        for field in ("input", "output"):
+            specs, plain = data.get(f"{field}_path_specs"), data.get(f"{field}_paths") or {}
+            if not isinstance(specs, dict) or not isinstance(plain, dict):
+                continue
+            paths = {name: _path_in(spec) for name, spec in specs.items()}
+            kept[f"{field}_paths"] = plain | {
+                n: path for n, path in paths.items() if path is not None and n not in plain
+            }
+        return kept
+
+    @model_validator(mode="after")
+    def _path_specs_fit(self) -> ScriptExecutionSpec:
+        for field in ("input", "output"):
+            known = getattr(self, f"{field}_paths")
+            for name, spec in getattr(self, f"{field}_path_specs").items():
+                at = (f"{field}_path_specs", name)
+                if spec.logical_name not in (None, name):
+                    raise Misfit(
+                        f"is '{spec.logical_name}' here and '{name}' above: write one name", *at, "logical_name"
+                    )
+                if name not in known:
+                    raise Misfit(f"has no path, here or in {field}_paths{did_you_mean(name, known)}", *at)
+                if spec.path is not None and spec.path != known[name]:
+                    raise Misfit(f"is '{known[name]}' in {field}_paths: write one path", *at, "path")
+        return self
+
     @model_validator(mode="after")
     def _container_paths_are_of_ports(self) -> ScriptExecutionSpec:
         for field in ("input_paths", "output_paths"):
@@ -70,6 +118,10 @@ class ScriptExecutionSpec(Strict):
                 if name not in known:
                     raise Misfit(f"no such name in {field}{did_you_mean(name, known)}", f"container_{field}", name)
         return self
+
+
+def _path_in(spec: Any) -> Any:
+    return spec.get("path") if isinstance(spec, dict) else getattr(spec, "path", None)
 
 
 @dataclass(frozen=True)

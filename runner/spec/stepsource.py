@@ -9,10 +9,10 @@ from typing import Any
 from runner.errors import Problem
 from runner.spec.binding import Node, Wire
 from runner.spec.document import Document, Place
-from runner.spec.execution import Entry
+from runner.spec.execution import Entry, PathSpec
 from runner.spec.fields import StepType
 from runner.spec.links import split_from
-from runner.spec.models import TRAINING_OUTPUTS, host_path
+from runner.spec.models import TRAINING_OUTPUTS, TRANSFORM_OUTPUTS, host_path
 from runner.spec.names import listed
 from runner.spec.origin import Patchwork
 
@@ -38,13 +38,19 @@ class StepSource:
     def node(self) -> Node:
         """What the edges may bind: not the inputs for which the DAG file itself names a host path."""
         outputs = tuple(dict.fromkeys([*self._given("output_paths"), *(self._own_outputs() or {})]))
-        if self._is_training() and not self._given("output_paths"):
-            outputs = TRAINING_OUTPUTS
+        if not self._given("output_paths"):
+            outputs = TRAINING_OUTPUTS if self._is(StepType.TRAINING) else outputs
+            outputs = TRANSFORM_OUTPUTS if self._is(StepType.TRANSFORM) else outputs
         own = self.own_inputs()
         paths = self._given("input_paths")
         inputs = [name for name in dict.fromkeys([*paths, *own]) if name not in self.own_sources()]
         there = [name for name, path in paths.items() if name in inputs and host_path(self.root, path).exists()]
-        return Node(outputs, tuple(inputs), frozenset(there))
+        return Node(outputs, tuple(inputs), frozenset(there), self._aliases("output"), self._aliases("input"))
+
+    def _aliases(self, kind: str) -> dict[str, tuple[str, ...]]:
+        """The other names of the spec's inputs or outputs."""
+        specs: dict[str, PathSpec] = getattr(self.entry.spec, f"{kind}_path_specs") if self.entry else {}
+        return {name: spec.aliases for name, spec in specs.items() if spec.aliases}
 
     def own_inputs(self) -> Ports:
         """The inputs in the DAG file; none where that is not even a mapping, which the pipeline's check reports."""
@@ -94,7 +100,7 @@ class StepSource:
     def _from_spec(self) -> dict[str, Any]:
         if self.entry is None:
             return {}
-        job_args = "hyperparameters" if self._is_training() else "args"
+        job_args = "hyperparameters" if self._is(StepType.TRAINING) else "args"
         # A script of its own has nothing to do with the directory and the command of the spec's script.
         skipped = ("source_dir", "entrypoint") if "script" in self.own else ()
         fields = {part: part for part in _AS_IN_A_STEP if part not in skipped}
@@ -122,9 +128,8 @@ class StepSource:
     def _given(self, field: str) -> dict[str, str]:
         return getattr(self.entry.spec, field) if self.entry else {}
 
-    def _is_training(self) -> bool:
-        kind = self.own.get("type", self.entry.spec.type if self.entry else None)
-        return bool(kind == StepType.TRAINING)
+    def _is(self, kind: StepType) -> bool:
+        return bool(self.own.get("type", self.entry.spec.type if self.entry else None) == kind)
 
     def _own_outputs(self) -> Ports | None:
         """The outputs in the DAG file; None for a faulty value, which the pipeline's check reports."""
@@ -149,17 +154,22 @@ class StepSource:
         if name not in self._given("input_paths"):
             return own or {}
         if name not in self.own_inputs():
-            self._written(("inputs", name), ("input_paths", name))
+            self._written(("inputs", name), self._where("input", name))
         else:
-            self._written(("inputs", name, "source"), ("input_paths", name))
+            self._written(("inputs", name, "source"), self._where("input", name))
         return {"source": self._given("input_paths")[name], **at, **(own or {})}
+
+    def _where(self, kind: str, name: str) -> Place:
+        """Where in the spec the path of an input or output stands."""
+        plain = self._raw(f"{kind}_paths")
+        return (f"{kind}_paths" if isinstance(plain, dict) and name in plain else f"{kind}_path_specs", name)
 
     def _output(self, name: str, own_outputs: Ports) -> Any:
         container = self._given("container_output_paths").get(name)
         at = {"path": container} if container else {}
         own = own_outputs.get(name)
         if name not in own_outputs:
-            self._written(("outputs", name), ("output_paths", name))
+            self._written(("outputs", name), self._where("output", name))
         if own is None:
             return at
         return {**at, **own} if isinstance(own, dict) else own

@@ -52,20 +52,20 @@ def outcome(
         return not_run(subject, kind, why, data_sources=dict(sources))
     step = layout.step(result.step)
     passed = result.state is StepState.PASSED
-    kind, message, remedy = (None, None, None) if passed else _why(result)
+    kind, message, remedy = _why(result)
     trace = read_trace(step)
     return ScriptTestResult(
         script_name=subject.spec.script_name,
         step_name=subject.node,
         success=passed,
-        error_message=message,
+        error_message=None if passed else message,
         execution_time=result.seconds,
         has_main_function=subject.has_main,
         verdict=result.verdict.value if result.verdict else None,
-        kind=kind,
+        kind=None if passed else kind,
         exit_code=result.exit_code,
         traceback=None if passed else _traceback(step),
-        remedy=remedy,
+        remedy=None if passed else remedy,
         stdout_path=str(step.stdout),
         stderr_path=str(step.stderr),
         run_dir=str(layout.root),

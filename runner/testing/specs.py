@@ -16,8 +16,8 @@ from runner.spec import execution, wording
 from runner.spec.dag import PipelineDAG
 from runner.spec.document import read
 from runner.spec.fields import Filled, PortName, StepName
-from runner.spec.models import Strict
 from runner.spec.names import did_you_mean, listed
+from runner.spec.strict import Strict
 
 WORKSPACE = "test/integration/runtime"
 """Where test data and specs are when nothing else is said."""

@@ -49,7 +49,7 @@ def wire(
     """
     made = Wired({node: {} for node in subjects})
     open_edges = [edge for edge in dag.edges if edge[0] in subjects and edge[1] in subjects]
-    wires = []
+    wires: list[Wire] = []
     for edge in open_edges:
         source, target = subjects[edge[0]], subjects[edge[1]]
         pairs = _given(edge, flows) or _by_path(source, target) or _only(source, target)

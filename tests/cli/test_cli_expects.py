@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-pytest.importorskip("runner.data.formats")
 pytestmark = pytest.mark.docker
 PIPELINE: dict[str, Any] = {
     "name": "expecting",

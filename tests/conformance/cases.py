@@ -86,9 +86,9 @@ def lay_out(case: Case, directory: Path) -> Path:
 
 def execute(engine: Any, directory: Path) -> Ran:
     """Run the pipeline file of a directory in this process, as `run-pipeline` does."""
-    from runner.pipeline.provision import provide_images
     from runner.pipeline.execute import Run
     from runner.pipeline.plan import make_plan
+    from runner.pipeline.provision import provide_images
     from runner.pipeline.select import select
     from runner.spec import load
 

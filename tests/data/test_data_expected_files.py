@@ -13,7 +13,6 @@ from runner.data.expectations import look, needs_whole, unmet
 from runner.data.synthetic import generate
 from runner.spec.expects import Expects
 
-pytest.importorskip("runner.data.formats")
 COLUMNS: dict[str, Any] = {
     "id": {"family": "int", "unique": True, "nullable": False},
     "amount": {"family": "float", "min": -1.5, "max": 2, "nullable": True},

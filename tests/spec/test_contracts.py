@@ -258,7 +258,8 @@ def test_what_is_not_found_says_where_it_looked(here) -> None:
     assert (result.contract_found, result.discovery_method, result.contract) == (False, "none", None)
     assert result.error_message == (
         "no contract for 'XGBoostTrainin' (did you mean 'xgboost_training'?): looked for "
-        "'xgboost_trainin_contract.py', 'xgboosttrainin_contract.py', 'XGBoostTrainin_contract.py', 'xgboost_trainin.step.yaml' in 'c'"
+        "'xgboost_trainin_contract.py', 'xgboosttrainin_contract.py', 'XGBoostTrainin_contract.py', "
+        "'xgboost_trainin.step.yaml' in 'c'"
     )
     with pytest.raises(SpecError, match="nowhere: cannot be searched for contracts: No such file"):
         discover("x", [Path("nowhere")])
@@ -343,7 +344,7 @@ CONFLICTS = [
         {"default=10": "default=20"},
         {},
         "default",
-        f"the contract ({C}:5) gives argument 'limit' the default '10', the script ({S}:14) 20",
+        f"the contract ({C}:5) gives argument 'limit' the default '10', the script ({S}:14) has 20",
     ),
     (
         {},
@@ -355,7 +356,7 @@ CONFLICTS = [
         {'"0.70")': '"0.8")'},
         {},
         "default",
-        f"""the contract ({C}:7) gives RATIO the default '0.70', the script ({S}:15) "0.8\"""",
+        f"""the contract ({C}:7) gives RATIO the default '0.70', the script ({S}:15) has "0.8\"""",
     ),
     (
         {},

@@ -27,7 +27,7 @@ What is not
 - Data pages of parquet, values of arrays, members of archives.
 
 How far. By default the first MiB (some 10,000 rows at most) and of a plain text up to eight blocks of 64 KiB from
-further on, the last from the file's end; then `complete` is False and `rows` an estimate. With `whole` all of it, in pieces.
+further on, the last from the file's end; then `complete` is False and `rows` an estimate. With `whole` all of it.
 Memory stays bounded in both ways, since values are counted and forgotten: whether a column is `unique` is told only as
 long as all columns together have no more than 250,000 values to remember (else None). What unpacks to over 256 MiB
 and over a hundred times its size is not read further.

@@ -144,7 +144,7 @@ class _Pair:
             message = f"{ours}, which the script ({{script}}) cannot read as {option.type}"
             yield self._says("default", name, message, place, option.line)
         elif option.default is not None and _differs(default, option.default):
-            message = f"{ours}, the script ({{script}}) {option.default.text}"
+            message = f"{ours}, the script ({{script}}) has {option.default.text}"
             yield self._says("default", name, message, place, option.line)
 
     def environment(self) -> Iterator[Disagreement]:
@@ -180,7 +180,7 @@ class _Pair:
             message = f"{_OURS} calls {name} optional, the script ({{script}}) fails without it"
             yield self._says("environment", name, message, place, read.line)
         elif default is not None and read.default is not None and _differs(default, read.default):
-            message = f"{_OURS} gives {name} the default '{default}', the script ({{script}}) {read.default.text}"
+            message = f"{_OURS} gives {name} the default '{default}', the script ({{script}}) has {read.default.text}"
             yield self._says("default", name, message, place, read.line)
 
 

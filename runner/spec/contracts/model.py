@@ -15,8 +15,8 @@ from runner.spec import fold
 from runner.spec.document import Document, Place
 from runner.spec.fields import EnvKey, Filled, PortName, before
 from runner.spec.fold import Misfit
-from runner.spec.models import Strict
 from runner.spec.scalar import described
+from runner.spec.strict import Strict
 
 ROOT = "/opt/ml/"
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*(?:\[[^\]]*\])?)\s*(.*?)\s*")

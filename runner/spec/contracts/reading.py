@@ -40,7 +40,7 @@ def read_contracts(path: Path) -> list[FoundContract]:
                 raise SpecError([text.problem((), "expected a mapping with the key 'entry_point'")])
             found.append(FoundContract(name, path, model.model_validate(text.data), text))
         except ValidationError as error:
-            problems += wording.problems(error, text, model)
+            problems += wording.problems(error, text, model, text.data)
     if problems:
         raise SpecError(problems)
     return found
