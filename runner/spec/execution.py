@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError, model_validator
 
 from runner.errors import Problem, SpecError
 from runner.spec import wording
+from runner.spec.expects import Expects
 from runner.spec.document import Document, Place, read, shown
 from runner.spec.fields import (
     Command,
@@ -59,6 +60,8 @@ class ScriptExecutionSpec(Strict):
     """Logical name -> path and aliases. A path given here stands in `input_paths` too."""
     output_path_specs: dict[PortName, PathSpec] = Field(default={})
     """Logical name -> path and aliases. A path given here stands in `output_paths` too."""
+    expects: dict[PortName, Expects] = Field(default={})
+    """Logical name of an input -> what its data must be, as `expects` in a pipeline file."""
     environ_vars: dict[EnvKey, str] = Field(default={})
     job_args: JobArguments = Field(default={})
     """Of a processing script `--key value ...`, of a training script its hyperparameters; a list is passed verbatim."""
@@ -112,11 +115,12 @@ class ScriptExecutionSpec(Strict):
 
     @model_validator(mode="after")
     def _container_paths_are_of_ports(self) -> ScriptExecutionSpec:
-        for field in ("input_paths", "output_paths"):
+        about = (("input_paths", "container_input_paths"), ("output_paths", "container_output_paths"))
+        for field, other in (*about, ("input_paths", "expects")):
             known = getattr(self, field)
-            for name in getattr(self, f"container_{field}"):
+            for name in getattr(self, other):
                 if name not in known:
-                    raise Misfit(f"no such name in {field}{did_you_mean(name, known)}", f"container_{field}", name)
+                    raise Misfit(f"no such name in {field}{did_you_mean(name, known)}", other, name)
         return self
 
 

@@ -139,8 +139,7 @@ class StepSource:
         return outputs if isinstance(outputs, dict) else None
 
     def _input(self, name: str, bound: dict[str, tuple[Wire, str]]) -> Any:
-        container = self._given("container_input_paths").get(name)
-        at = {"path": container} if container else {}
+        at = self._besides(name)
         own = self.own_inputs().get(name)
         if own is not None and not isinstance(own, dict):
             return {"source": own, **at} if isinstance(own, str) else own
@@ -158,6 +157,15 @@ class StepSource:
         else:
             self._written(("inputs", name, "source"), self._where("input", name))
         return {"source": self._given("input_paths")[name], **at, **(own or {})}
+
+    def _besides(self, name: str) -> dict[str, Any]:
+        """What the spec says of an input beside its path on the host."""
+        container, expects = self._given("container_input_paths").get(name), self._raw("expects")
+        at: dict[str, Any] = {"path": container} if container else {}
+        if isinstance(expects, dict) and name in expects:
+            at["expects"] = expects[name]
+            self._written(("inputs", name, "expects"), ("expects", name))
+        return at
 
     def _where(self, kind: str, name: str) -> Place:
         """Where in the spec the path of an input or output stands."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,19 @@ from runner.pipeline.provision import provide_images
 from runner.pipeline.select import select
 from runner.spec.models import Pipeline
 
-log = logging.getLogger("runner.testing")
+_ROOT = "runner.testing"
+
+
+def logger(level: str | None) -> logging.Logger:
+    """The logger that hears of the progress from `level` on; None: nobody is told anything.
+
+    One for each level, so that two testers in one process do not change each other's.
+    """
+    found = logging.getLogger(f"{_ROOT}.{(level or 'silent').lower()}")
+    found.disabled = level is None
+    if level is not None:
+        found.setLevel(level)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,21 +47,22 @@ class Finished:
 class Listener:
     """Keeps what the tester needs, and logs what a person may want to follow."""
 
-    def __init__(self) -> None:
+    def __init__(self, log: logging.Logger) -> None:
+        self._log = log
         self.run_dir: Path | None = None
         self.notices: dict[str | None, list[str]] = {}
 
     def handle(self, event: Event) -> None:
         if isinstance(event, RunStarted):
             self.run_dir = event.run_dir
-            log.info("run %s: %d steps of '%s'", event.run_id, len(event.steps), event.pipeline)
+            self._log.info("run %s: %d steps of '%s'", event.run_id, len(event.steps), event.pipeline)
         elif isinstance(event, StepStarted):
-            log.debug("%s started (%s)", event.step, event.image)
+            self._log.debug("%s started (%s)", event.step, event.image)
         elif isinstance(event, StepFinished):
-            log.info("%s %s %s", event.result.step, event.result.state.value, event.result.reason)
+            self._log.info("%s %s %s", event.result.step, event.result.state.value, event.result.reason)
         elif isinstance(event, Notice):
             self.notices.setdefault(event.step, []).append(event.message)
-            log.info("%s%s", f"{event.step}: " if event.step else "", event.message)
+            self._log.info("%s%s", f"{event.step}: " if event.step else "", event.message)
 
     def close(self) -> None:
         """Nothing is held back."""
@@ -69,7 +83,7 @@ def connected(engine: Engine | None) -> Iterator[Engine]:
         own.close()
 
 
-def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, jobs: int) -> Finished:
+def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger) -> Finished:
     """Every step once, chained; a failed step blocks what needs it and nothing else.
 
     Raises EnvironmentFault or UsageError when the run cannot begin.
@@ -79,8 +93,8 @@ def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, jobs: int) -> Finish
     if dead:
         engine.sweep(dead)
     provide_images(engine, [step.job.image for step in plan.steps], log.info, plan)
-    listener = Listener()
-    end = Run(plan, engine, runs_dir=runs_dir, jobs=jobs, keep_going=True, reporters=[listener]).execute()
+    listener = Listener(log)
+    end = Run(plan, engine, runs_dir=runs_dir, jobs=os.cpu_count() or 1, keep_going=True, reporters=[listener]).execute()
     if listener.run_dir is None:
         raise InternalError("a run ended that had not begun")
     return Finished(RunLayout(listener.run_dir), end, listener.notices)

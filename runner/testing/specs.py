@@ -198,6 +198,20 @@ class PipelineTestingSpec(Writable):
             raise SpecError(wording.problems(error, document, cls, document.data)) from None
 
 
+def with_main_params(spec: ScriptExecutionSpec, params: Mapping[str, Any] | None) -> ScriptExecutionSpec:
+    """The spec with the arguments of `main` that a caller gives in its place: `input_paths`, `output_paths`,
+    `environ_vars` and `job_args` (a Namespace or a mapping). Raises SpecFault for any other name."""
+    if not params:
+        return spec
+    names = {"input_paths", "output_paths", "environ_vars", "job_args"}
+    for name in params.keys() - names:
+        raise SpecFault(f"main has no parameter '{name}'{did_you_mean(name, names)}; it has: {listed(sorted(names))}")
+    given = dict(params)
+    if "job_args" in given and not isinstance(given["job_args"], Mapping | list):
+        given["job_args"] = vars(given["job_args"])
+    return type(spec).model_validate({**spec.model_dump(by_alias=True, exclude_unset=True), **given})
+
+
 def is_enhanced(spec: execution.ScriptExecutionSpec) -> bool:
     """Whether a spec says more of its ports than their names."""
     specs = (*getattr(spec, "input_path_specs", {}).values(), *getattr(spec, "output_path_specs", {}).values())

@@ -1,0 +1,223 @@
+"""The one way in which everything is tested: read, wire, provide data, run chained, tell, deliver, clean up."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from runner.data.files import remove_tree
+from runner.engine.base import Engine
+from runner.errors import EXIT_PASSED, EXIT_STEP_FAILED, EXIT_USAGE, SpecError
+from runner.spec.contracts import Contracts
+from runner.spec.dag import PipelineDAG
+from runner.spec.models import Pipeline
+from runner.testing import edges, execution, outcomes
+from runner.testing.assembly import assemble
+from runner.testing.builder import PipelineTestingSpecBuilder
+from runner.testing.config import RuntimeTestingConfiguration
+from runner.testing.delivery import clean, deliver
+from runner.testing.inputs import Data, provide
+from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
+from runner.testing.specs import DataFlow, ScriptExecutionSpec
+from runner.testing.subjects import Places, Subject, subject
+from runner.testing.wiring import Wired, wire
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """What is to be tested."""
+
+    name: str
+    specs: Mapping[str, ScriptExecutionSpec]
+    dag: PipelineDAG
+    flows: Sequence[DataFlow] = ()
+    aliases: bool = False
+    loose: bool = False
+    """Whether the edges are a guess: one that cannot be bound only gives the order."""
+    sample: Mapping[str, Any] | None = None
+    """For inputs that have no data and no producer."""
+
+
+@dataclass
+class _State:
+    """How far a flow has come."""
+
+    flow: Flow
+    subjects: dict[str, Subject]
+    wired: Wired
+    results: dict[str, ScriptTestResult]
+    data: Data
+    ended: execution.Finished | None = None
+    refused: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """Where and how flows are tested. Without an `engine` this machine's is used."""
+
+    config: RuntimeTestingConfiguration
+    builder: PipelineTestingSpecBuilder
+    threshold: float | None
+    engine: Engine | None = None
+
+    def subjects(self, specs: Mapping[str, ScriptExecutionSpec]) -> dict[str, Subject]:
+        """Each node with all that can be read of it."""
+        places = Places(self.builder.search, Contracts(self.builder.contract_dirs()))
+        return {node: subject(node, spec, places) for node, spec in specs.items()}
+
+    def run(self, flow: Flow) -> PipelineResult:
+        """Every node once, chained. Raises EnvironmentFault when nothing can run."""
+        subjects = self.subjects(flow.specs)
+        aliases = flow.aliases or self.config.enable_enhanced_features
+        wired = wire(
+            subjects, flow.dag, flow.flows, threshold=self.threshold, aliases=aliases, loose=flow.loose
+        )
+        state = _State(flow, subjects, wired, {}, Data())
+        if wired.problems:
+            return _unbound(state)
+        with self._scratch() as scratch:
+            state.data = provide(subjects, wired, scratch, flow.sample)
+            ready = _startable(state)
+            pipeline = self._assembled(state, ready) if ready else None
+            if pipeline is not None:
+                self._execute(state, pipeline)
+        told = _told(state)
+        if state.ended is not None and self.config.cleanup_after_test:
+            clean(state.ended.layout, passed=told.pipeline_success, keep_outputs=self.config.preserve_outputs)
+        return told
+
+    def _assembled(self, state: _State, ready: Sequence[str]) -> Pipeline | None:
+        """The checked pipeline of the nodes that can start; None when the check refuses it: then no node runs."""
+        try:
+            return assemble(
+                state.flow.name,
+                {node: state.subjects[node] for node in ready},
+                state.wired,
+                state.flow.dag.edges,
+                data=state.data.folders,
+                calls=Path(self.config.root) / ".calls",
+                timeout=self.config.timeout_seconds,
+            )
+        except SpecError as error:
+            state.refused = tuple(str(problem) for problem in error.problems)
+            for node in ready:
+                mine = [problem for problem in error.problems if problem.path.startswith(f"steps.{node}")]
+                why = "\n".join(problem.message for problem in mine) or "the pipeline as a whole is refused"
+                state.results[node] = outcomes.not_run(state.subjects[node], "spec", why, error.remedy)
+            return None
+
+    def _execute(self, state: _State, pipeline: Pipeline) -> None:
+        log = execution.logger(self.config.log_level if self.config.enable_logging else None)
+        with execution.connected(self.engine) as engine:
+            ended = execution.run(pipeline, engine, Path(self.config.root) / "runs", log)
+        state.ended = ended
+        for found in ended.end.results:
+            node = state.subjects[found.step]
+            notes = tuple(ended.notices.get(found.step, ()))
+            sources = state.data.sources[found.step]
+            result = outcomes.outcome(node, found, ended.layout, sources, notes)
+            host = {port.key: port.host for port in node.outputs.values()}
+            places = {**result.outputs, **deliver(ended.layout, found, host)}
+            named = {name: places[port.key] for name, port in node.outputs.items() if port.key in places}
+            state.results[found.step] = replace(result, outputs=named)
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        """A directory for data that is made for one test."""
+        root = Path(self.config.root)
+        root.mkdir(parents=True, exist_ok=True)
+        folder = Path(tempfile.mkdtemp(prefix=".test-", dir=root))
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
+
+
+def _startable(state: _State) -> list[str]:
+    """The nodes that can run, in order. Those with a fault, and what needs them, get their results here."""
+    ready: list[str] = []
+    for node in state.flow.dag.topological_sort():
+        subject = state.subjects[node]
+        fault = subject.fault or state.data.faults.get(node)
+        needs = state.flow.dag.get_dependencies(node)
+        blocked = [each for each in needs if each in state.results]
+        sources = state.data.sources.get(node, {})
+        if fault is not None:
+            state.results[node] = outcomes.not_run(
+                subject, fault.kind, fault.message, fault.remedy, data_sources=sources
+            )
+        elif blocked:
+            why = f"{', '.join(blocked)} did not pass"
+            state.results[node] = outcomes.not_run(subject, "blocked", why, data_sources=sources)
+        else:
+            ready.append(node)
+    return ready
+
+
+def _unbound(state: _State) -> PipelineResult:
+    """Nothing runs while nobody can say which data goes where."""
+    messages = list(dict.fromkeys(state.wired.problems.values()))
+    for node, subject in state.subjects.items():
+        mine = [text for edge, text in state.wired.problems.items() if node in edge] or messages
+        fault = subject.fault
+        kind, why = (fault.kind, fault.message) if fault else ("unbound", "\n".join(mine))
+        state.results[node] = outcomes.not_run(subject, kind, why, fault.remedy if fault else "")
+    state.refused = tuple(messages)
+    return _told(state)
+
+
+def _told(state: _State) -> PipelineResult:
+    order = state.flow.dag.topological_sort()
+    results = {node: state.results[node] for node in order}
+    flows = {f"{a}->{b}": _edge(state, a, b) for a, b in _edges(state)}
+    errors = list(state.refused)
+    errors += [f"{node}: {result.error_message}" for node, result in results.items() if not result.success]
+    errors += [f"{name}: {issue}" for name, each in flows.items() for issue in each.compatibility_issues[:1]
+               if each.tested and not each.compatible and each.result_b and each.result_b.success]  # fmt: skip
+    success = all(result.success for result in results.values()) and not state.refused
+    ended = state.ended
+    return PipelineResult(
+        pipeline_success=success,
+        script_results=results,
+        data_flow_results=flows,
+        errors=errors,
+        execution_order=order,
+        run_id=ended.end.run_id if ended else None,
+        run_dir=str(ended.layout.root) if ended else None,
+        seconds=ended.end.seconds if ended else 0.0,
+        exit_code=EXIT_PASSED if success else _exit_code(state),
+    )
+
+
+def _exit_code(state: _State) -> int:
+    if state.ended is not None and state.ended.end.exit_code != EXIT_PASSED:
+        return state.ended.end.exit_code
+    return EXIT_USAGE if state.refused else EXIT_STEP_FAILED
+
+
+def _edges(state: _State) -> list[tuple[str, str]]:
+    """The DAG's, and those that equal host paths made."""
+    found = dict.fromkeys(state.flow.dag.edges)
+    for target, bound in state.wired.bound.items():
+        found |= dict.fromkeys((source, target) for source, _ in bound.values())
+    return list(found)
+
+
+def _edge(state: _State, source: str, target: str) -> DataCompatibilityResult:
+    a, b = state.subjects[source], state.subjects[target]
+    problem = state.wired.problems.get((source, target))
+    if problem is not None or state.ended is None:
+        issue = problem or "; ".join(
+            f"{each.step_name}: {each.error_message}" for each in (state.results[source], state.results[target])
+            if not each.success
+        )  # fmt: skip
+        return edges.untested(a, b, issue, state.results[source], state.results[target])
+    note = state.wired.notes.get((source, target))
+    ports = state.wired.ports(source, target)
+    return edges.edge(
+        a, b, ports, state.results[source], state.results[target], state.ended.layout, [note] if note else []
+    )
