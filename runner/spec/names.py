@@ -52,6 +52,14 @@ def nearest_file(name: str, candidates: Iterable[str]) -> str | None:
     return nearest(name, by_stem[best]) or by_stem[best][0]
 
 
+def afford(name: str, number: int) -> bool:
+    """Whether `name` may be compared with so many others, of which the budget of `at_most` then has less."""
+    if not _may_compare(name, number):
+        return False
+    _spend(number)
+    return True
+
+
 def _may_compare(name: str, number: int) -> bool:
     left = _budget.get()
     if left is not None and left[0] < number:

@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.errors import SpecError, UsageError
 from runner.spec.contracts import ScriptContract
 from runner.spec.document import absolute, shown
-from runner.spec.names import listed
+from runner.spec.names import afford, listed
 from runner.spec.naming import folded, readings, snake_case, split_job_type
 from runner.spec.scripts import Option, facts
 
@@ -21,7 +21,6 @@ BELOW = ("", "scripts")
 _LIKE = 0.6
 """Below this likeness a name is no suggestion."""
 _MOST = 3
-_LONGEST = 200
 _JOB_TYPE = "job_type"
 
 
@@ -177,17 +176,19 @@ def _similar(names: Sequence[str], search: Sequence[Path]) -> tuple[Candidate, .
     from difflib import SequenceMatcher
 
     scores: dict[Path, float] = {}
-    scripts = [path for directory in search for path in _scripts(absolute(directory))]
-    for name in (name for name in names if len(name) <= _LONGEST):
-        compared = SequenceMatcher(None, "", folded(name))
+    wanted = dict.fromkeys(folded(name) for name in names)
+    scripts = _scripts(search) if any(afford(name, 1) for name in wanted) else []
+    for name in (name for name in wanted if afford(name, len(scripts))):
+        compared = SequenceMatcher(None, "", name)
         for path in scripts:
             compared.set_seq1(folded(path.stem))
-            if compared.real_quick_ratio() >= _LIKE <= compared.quick_ratio() and compared.ratio() >= _LIKE:
+            if compared.real_quick_ratio() >= _LIKE <= compared.quick_ratio():
                 scores[path] = max(compared.ratio(), scores.get(path, 0.0))
+    scores = {path: score for path, score in scores.items() if score >= _LIKE}
     best = sorted(scores, key=lambda path: (-scores[path], path))[:_MOST]
     return tuple(Candidate(path, "similar", round(scores[path], 2)) for path in best)
 
 
-def _scripts(directory: Path) -> list[Path]:
-    every = [directory / below for below in BELOW]
+def _scripts(search: Sequence[Path]) -> list[Path]:
+    every = dict.fromkeys(absolute(directory / below) for directory in search for below in BELOW)
     return [path for each in every if each.is_dir() for path in sorted(each.glob("*.py")) if path.is_file()]

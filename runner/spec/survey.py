@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from runner.errors import Problem, SpecError
+from runner.spec import names
 from runner.spec.archives import is_archive
 from runner.spec.binding import Binder, Node, Wire
 from runner.spec.contracts import ContractDiscoveryResult, Contracts
@@ -23,6 +24,8 @@ from runner.spec.resolution import Resolution, resolve
 from runner.spec.stepsource import StepSource
 
 _MOST = 3
+_COMPARISONS = 50_000
+"""For suggestions, in one file: a few seconds."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +74,11 @@ def survey(
     Raises SpecError for a file that is no DAG, for specs and for directories that cannot be read. Whatever cannot be
     decided stands in `problems`.
     """
+    with names.at_most(_COMPARISONS):
+        return _survey(path, specs, search, semantic_threshold)
+
+
+def _survey(path: Path, specs: Path | None, search: Sequence[Path], semantic_threshold: float | None) -> Survey:
     document = read(path)
     if not isinstance(document.data, dict):
         raise SpecError(
@@ -126,7 +134,8 @@ class _Looker:
             self.problems.append(self.dag.document.problem(self.dag.nodes[name], made.message, key=True))
         for fault in (made.remark, contract.error_message if contract.discovery_method != "none" else None):
             if fault is not None:
-                self.problems.append(self.dag.document.problem(self.dag.nodes[name], fault, key=True))
+                first = fault.partition("\n")[0]
+                self.problems.append(self.dag.document.problem(self.dag.nodes[name], first, key=True))
         return NodeChoice(name, None, made, contract, file)
 
     def _program(self, name: str, entry: Entry | None) -> str | None:
@@ -198,8 +207,8 @@ def _edges(dag: DagText, steps: dict[str, StepSource], binder: Binder, unbound: 
                 found.append(replace(made, alternatives=tuple(others)))
     for name, step in steps.items():
         after = step.own.get("depends_on")
-        names = after if isinstance(after, list) else [after]
-        found += [EdgeChoice(source, name, None, None, "order") for source in names if isinstance(source, str)]
+        sources = after if isinstance(after, list) else [after]
+        found += [EdgeChoice(source, name, None, None, "order") for source in sources if isinstance(source, str)]
     for wire in unbound:
         taken = binder.bound[wire.target]
         open_inputs = [name for name in binder.nodes[wire.target].inputs if name not in taken]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -266,3 +267,20 @@ def test_no_contract_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.chdir(tmp_path)
     assert entry(["contracts"]) == 5
     assert "no *_contract.py and no *.step.yaml in ." in capsys.readouterr().err
+
+
+def test_a_script_that_is_not_valid_python_is_told_on_one_line(here, capsys) -> None:
+    (here / "scripts/tabular_preprocessing.py").write_text("def main(:\n")
+    assert entry(["resolve", "dag.json", "--semantic-threshold", "0.7"]) == 2
+    out = capsys.readouterr().out
+    assert "nodes.0: scripts/tabular_preprocessing.py:1:10: not valid Python: invalid syntax\n" in out
+
+
+def test_many_nodes_without_scripts_are_told_in_bounded_time(here, capsys) -> None:
+    for index in range(1000):
+        (here / f"scripts/step{index}_x.py").write_text("")
+    (here / "big.json").write_text(json.dumps({"nodes": [f"Step{index}Y_training" for index in range(600)]}))
+    started = time.monotonic()
+    assert entry(["resolve", "big.json"]) == 2
+    assert time.monotonic() - started < 15
+    assert capsys.readouterr().out.endswith("600 nodes, 0 edges: 600 problems\n")
