@@ -87,7 +87,10 @@ class Plan:
             "file": str(self.file),
             "selection": plain(self.selection.choices),
             "order": list(self.names),
-            "steps": [{"needs": list(s.needs), "priority": s.priority, "job": plain(s.job)} for s in self.steps],
+            "steps": [
+                {"needs": list(s.needs), "priority": s.priority, "job": plain(s.job), "warnings": list(s.warnings)}
+                for s in self.steps
+            ],
             "edges": plain(self.edges),
             "warnings": plain(self.remarks),
         }

@@ -7,6 +7,7 @@ import sys
 import threading
 import warnings
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from runner.errors import Problem, SpecError
@@ -24,7 +25,56 @@ def third_party_imports(path: Path) -> tuple[str, ...]:
     is not valid Python (as the Python that runs this tool sees it).
     """
     found = dict.fromkeys(_names(parse(path)))
-    return tuple(name for name in found if name not in sys.stdlib_module_names and not _is_neighbour(path, name))
+    return tuple(name for name in found if name not in sys.stdlib_module_names and not is_neighbour(path, name))
+
+
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module that a script imports, by its top-level name."""
+
+    module: str
+    line: int
+
+
+def certain_imports(path: Path) -> tuple[Import, ...]:
+    """What the script imports whatever happens: by statements of its own top level, outside of any block.
+
+    The standard library's modules and the script's neighbours are among them. Nothing is certain from the first
+    statement on that may change what an import finds: one that names `sys.path` or `sys.modules`, calls something that
+    another module gave it, or leaves (`sys.exit`). Raises SpecError as `third_party_imports` does.
+    """
+    found: dict[str, int] = {}
+    for statement in parse(path).body:
+        if (
+            isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and not statement.decorator_list
+        ):
+            continue
+        names = _imported(statement)
+        if names is None and any(_may_change_imports(node) for node in ast.walk(statement)):
+            break
+        for name in names or ():
+            if name not in (".", "__future__"):
+                found.setdefault(name, statement.lineno)
+    return tuple(Import(name, line) for name, line in found.items())
+
+
+_HARMLESS = frozenset(
+    {"warnings", "logging", "Path", "print", "getLogger", "dict", "list", "set", "tuple", "frozenset"}
+)
+"""What is often called between imports, and finds no modules."""
+
+
+def _may_change_imports(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("path", "modules", "meta_path", "path_hooks") and _root(node) == "sys"
+    return isinstance(node, ast.Raise) or (isinstance(node, ast.Call) and _root(node.func) not in _HARMLESS)
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, ast.Attribute | ast.Call):
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    return node.id if isinstance(node, ast.Name) else ""
 
 
 _KNOWN = frozenset(
@@ -47,7 +97,7 @@ def early_imports(path: Path) -> tuple[str, ...]:
         if names is None and not _is_docstring(statement):
             break
         third_party = [name for name in names or () if name not in sys.stdlib_module_names]
-        if any(name not in _KNOWN or _is_neighbour(path, name) for name in third_party):
+        if any(name not in _KNOWN or is_neighbour(path, name) for name in third_party):
             break
         found |= dict.fromkeys(third_party)
     return tuple(found)
@@ -104,7 +154,7 @@ def _is_type_checking(test: ast.expr) -> bool:
     )
 
 
-def _is_neighbour(path: Path, name: str) -> bool:
+def is_neighbour(path: Path, name: str) -> bool:
     """Python puts the script's own directory first on its path, so a neighbour wins over what is installed."""
     package = path.parent / name
     return (path.parent / f"{name}.py").is_file() or (package.is_dir() and any(package.glob("*.py")))
