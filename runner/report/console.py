@@ -109,7 +109,8 @@ class Board:
             self._print(f"note: {result.step}: {remark}")
         if needs_words(result) and self._run_dir is not None:
             # What a step wrote and what to type next is copied: the terminal breaks it, which leaves it whole.
-            self._print(f"{describe(result, self._run_dir, self._style, head=False)}\n", words=False)
+            told = describe(result, self._run_dir, self._style, head=False, columns=self._console.width)
+            self._print(f"{told}\n", words=False)
 
     def _print(self, text: str, *, words: bool = True) -> None:
         """Lines that stay; with `words` those that are too long are broken between words, never inside one."""

@@ -110,7 +110,7 @@ class Lines:
         if not needs_words(result) or self._run_dir is None:
             return line
         # The step's own line says already what the headline would.
-        return f"{line}{describe(result, self._run_dir, self._style, head=quiet)}\n\n"
+        return f"{line}{describe(result, self._run_dir, self._style, head=quiet, columns=self._columns)}\n\n"
 
     def _words(self, result: StepResult) -> str:
         style = self._style

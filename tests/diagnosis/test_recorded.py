@@ -136,7 +136,10 @@ def test_the_column_that_holds_a_text_is_named() -> None:
 def test_the_encoding_of_the_file_is_named() -> None:
     latin = table("latin.csv", "id", encoding="latin-1")
     found = diagnose(failure("format-latin", schemas=lambda name: (latin,) if name == "DATA" else ()))
-    assert found.sentence.endswith("; 'latin.csv' of the producer 'prep' looks like latin-1")
+    assert found.sentence.startswith(
+        "'latin.csv' of the producer 'prep' is read as UTF-8, and byte 0xf6 at position 11"
+    )
+    assert found.sentence.endswith(" is not; it looks like latin-1")
     assert found.fix == "read it with encoding='latin-1', or write it as UTF-8"
 
 

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.data.diagnoses import Diagnosis, Kind, Place
 from runner.data.diagnosis import calls, columns, files, machine, values
-from runner.data.diagnosis.model import Diagnosis, Failure, Finding, Kind, Place, place_of, shortened
+from runner.data.diagnosis.model import Failure, Finding, place_of, shortened
 from runner.data.raised import Frame, Raised, own_frame
 from runner.data.tracebacks import dumped_frames, last_exception, lines_of
 from runner.engine.base import Verdict
@@ -54,8 +55,9 @@ def _without_exception(failure: Failure) -> Diagnosis:
     frames = dumped_frames(failure.log)
     evidence = tuple(filter(None, [shortened(last)]))
     if finding is None:
+        reason = failure.reason or f"exit {failure.exit_code}"
         said = f"; the last line of its stderr is: {shortened(last)}" if last else ", and its stderr says nothing"
-        finding = Finding(Kind.EXIT_CODE, f"{failure.reason or f'exit {failure.exit_code}'}{said}")
+        finding = Finding(Kind.EXIT_CODE, reason if last and last in reason else f"{reason}{said}")
     return _made(failure, finding, own_frame(frames[::-1], failure.code_places), evidence)
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from runner.data.diagnoses import Kind
 from runner.data.diagnosis.columns import key_of
-from runner.data.diagnosis.model import Failure, Finding, Kind, shortened
+from runner.data.diagnosis.model import Failure, Finding, shortened
 from runner.data.raised import Raised
 from runner.engine.modules import cure
 from runner.spec.names import listed, nearest

@@ -11,7 +11,8 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.data.diagnosis.model import Failure, Finding, Kind, Place, shown, whose
+from runner.data.diagnoses import Kind, Place
+from runner.data.diagnosis.model import Failure, Finding, shown, whose
 from runner.data.raised import Raised
 from runner.data.tables import FileSchema
 from runner.sagemaker.job import InputMount, StepData

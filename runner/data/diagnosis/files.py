@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import PurePosixPath
 
-from runner.data.diagnosis.model import Failure, Finding, Kind, below, some
+from runner.data.diagnoses import Kind
+from runner.data.diagnosis.model import Failure, Finding, below, some
 from runner.data.raised import Raised
 from runner.sagemaker.job import Code, InputMount
 from runner.spec.names import at_most, nearest, nearest_file

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from runner.data.diagnosis.model import Failure, Finding, Kind, shortened
+from runner.data.diagnoses import Kind
+from runner.data.diagnosis.model import Failure, Finding, shortened
 from runner.data.raised import Raised
 from runner.engine.base import Verdict
 

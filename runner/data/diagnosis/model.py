@@ -2,72 +2,18 @@
 
 from __future__ import annotations
 
-import enum
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from runner.data.diagnoses import Kind, Place
 from runner.data.raised import Frame
 from runner.data.tables import FileSchema
 from runner.engine.base import Verdict
 from runner.sagemaker.job import Code, CodeFile, CodeText, ContainerJob, InputMount, StepData
 from runner.spec.names import listed
-
-
-class Kind(enum.StrEnum):
-    """What kind of failure it is."""
-
-    IMPORT = "import"
-    SYNTAX = "syntax"
-    SIGNATURE = "signature"
-    """A function was called with other arguments than it takes."""
-    ARGUMENTS = "arguments"
-    """What the pipeline file hands to the script, options or environment variables, is not what the script asks for."""
-    MISSING_FILE = "missing-file"
-    MISSING_COLUMN = "missing-column"
-    TYPE = "type"
-    """A value is not of the type that the code takes."""
-    ENCODING = "encoding"
-    """A file's bytes are not what it was read as: another character set, no JSON, an empty table, half a parquet."""
-    PERMISSION = "permission"
-    MEMORY = "memory"
-    TIME_OUT = "time-out"
-    NETWORK = "network"
-    EXIT_CODE = "exit-code"
-    """None of these, as far as the evidence goes: the exception's own words."""
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A line of a script."""
-
-    file: str
-    """Absolute path on the host where that is known, else the path in the container."""
-    line: int
-    host: bool
-    """Whether `file` is on the host."""
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Diagnosis:
-    """Why a step failed, in words. `result.json` holds it under `diagnosis`, field by field."""
-
-    kind: Kind
-    sentence: str
-    """One sentence. It never says more than the evidence does."""
-    details: tuple[str, ...] = ()
-    """What else a person may want to know, a line each."""
-    fix: str = ""
-    """What to change; empty where nobody can say."""
-    place: Place | None = None
-    """The innermost line of the user's own code."""
-    evidence: tuple[str, ...] = ()
-    """What this was read from: the exception, the source line, the last line of the log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,16 +123,15 @@ def some(names: Iterable[str], none: str, most: int = 6) -> str:
 _PATH = re.compile(r"""["'](/[^"']+)["']""")
 
 
-def suspect(failure: Failure, source: str) -> str:
-    """Which file a line of the script was about, as far as that is known: one that it names, or the only data file
-    that the script read. `'train.csv' of the producer 'prep'`, else `a file`."""
+def suspect(failure: Failure, source: str) -> tuple[InputMount, str] | None:
+    """Which file a line of the script was about, as its input and its path in there, as far as that is known: one that
+    the line names, or the only data file that the script read."""
     named = [path for path in _PATH.findall(source) if failure.data_input_of(path)]
     read = [str(path) for path in (failure.trace or {}).get("reads", ()) if failure.data_input_of(str(path))]
     found = named[:1] or (read if len(read) == 1 else [])
     item = failure.data_input_of(found[0]) if found else None
-    if item is None or found[0].rstrip("/") == item.target:
-        return "a file"
-    return f"'{found[0][len(item.target) :].strip('/')}' of {whose(item)}"
+    path = found[0][len(item.target) :].strip("/") if item is not None else ""
+    return (item, path) if item is not None and path else None
 
 
 def shortened(text: str, most: int = 300) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from runner.data.diagnosis.model import Failure, Finding, Kind, shortened, suspect, whose
+from runner.data.diagnoses import Kind
+from runner.data.diagnosis.model import Failure, Finding, shortened, suspect, whose
 from runner.data.raised import Raised
 from runner.data.tables import FileSchema
 from runner.sagemaker.job import InputMount
@@ -44,6 +45,8 @@ _BYTES = {  # exception -> what the bytes are not
 _MAGIC = {("0x8b", "1"): "gzip", ("0xff", "0"): "UTF-16", ("0xfe", "0"): "UTF-16"}
 _NO_PARQUET = re.compile(r"Parquet magic bytes not found|Could not open Parquet input source|Parquet file size is")
 _MOST = 5
+About = tuple[InputMount, str] | None
+"""The file that it is about, as its input and its path in there; None: nobody knows."""
 
 
 def wrong_type(failure: Failure, raised: Raised) -> Finding | None:
@@ -82,9 +85,10 @@ def _cure(details: tuple[str, ...]) -> str:
 
 def wrong_bytes(failure: Failure, raised: Raised, source: str) -> Finding | None:
     """A file in another character set or format than it is read in."""
-    message, which = raised.message.strip(), suspect(failure, source)
+    message, about = raised.message.strip(), suspect(failure, source)
+    which = f"'{about[1]}' of {whose(about[0])}" if about is not None else "a file"
     if (found := _DECODE.match(message)) is not None:
-        return _undecodable(failure, found, which)
+        return _undecodable(failure, found, which, about)
     if _ENCODE.match(message):
         words = f"text cannot be written: {shortened(raised.line)}"
         return Finding(Kind.ENCODING, words, "open the file with encoding='utf-8'")
@@ -93,38 +97,47 @@ def wrong_bytes(failure: Failure, raised: Raised, source: str) -> Finding | None
     if raised.name == "ParserError":
         return Finding(Kind.ENCODING, f"{which} is not the table that it is read as: {shortened(message)}")
     if _NO_PARQUET.search(message):
-        return Finding(Kind.ENCODING, f"{which} is read as parquet, and is not or only in part{_faults(failure)}")
+        return Finding(
+            Kind.ENCODING, f"{which} is read as parquet, and is not or only in part{_faults(failure, about)}"
+        )
     if raised.type in ("tarfile.ReadError", "ReadError"):
         return Finding(Kind.ENCODING, f"{which} is read as a tar archive, and is not")
     if raised.name in _BYTES:
-        return Finding(Kind.ENCODING, f"{which} is not {_BYTES[raised.name]}: {shortened(message)}{_faults(failure)}")
+        return Finding(
+            Kind.ENCODING, f"{which} is not {_BYTES[raised.name]}: {shortened(message)}{_faults(failure, about)}"
+        )
     return None
 
 
-def _undecodable(failure: Failure, found: re.Match[str], which: str) -> Finding:
+def _undecodable(failure: Failure, found: re.Match[str], which: str, about: About) -> Finding:
     byte = f"byte {found['byte']}" if found["byte"] else "the bytes"
     words = f"{which} is read as {found['codec'].upper()}, and {byte} at position {found['at']} is not"
     wanted = found["codec"].lower().replace("_", "-")
     others = [
         (item, schema)
-        for item, schema in _files(failure)
+        for item, schema in _files(failure, about)
         if schema.encoding and schema.encoding.lower().removesuffix("-sig") not in (wanted, "ascii")
     ]
     if others:
         item, schema = others[0]
-        named = listed(f"{each.path}" for _, each in others[:_MOST])
-        what = f"; {named} of {whose(item)} looks like {schema.encoding}"
-        return Finding(Kind.ENCODING, words + what, f"read it with encoding='{schema.encoding}', or write it as UTF-8")
+        named = f"{listed(each.path for _, each in others[:_MOST])} of {whose(item)}" if about is None else "it"
+        fix = f"read it with encoding='{schema.encoding}', or write it as UTF-8"
+        return Finding(Kind.ENCODING, f"{words}; {named} looks like {schema.encoding}", fix)
     magic = _MAGIC.get((found["byte"], found["at"]))
     hint = f"; a file of {magic} begins like that" if magic else ""
     return Finding(Kind.ENCODING, words + hint, "read it in the encoding in which it was written")
 
 
-def _files(failure: Failure) -> list[tuple[InputMount, FileSchema]]:
-    return [(item, schema) for item in failure.data for schema in failure.schemas(item.name)]
+def _files(failure: Failure, about: About = None) -> list[tuple[InputMount, FileSchema]]:
+    """Every file of the inputs, or the one that it is about."""
+    every = [(item, schema) for item in failure.data for schema in failure.schemas(item.name)]
+    return [(item, schema) for item, schema in every if about is None or (item, schema.path) == about]
 
 
-def _faults(failure: Failure) -> str:
-    """Files that the formats' readers could not read either."""
-    faulty = [f"{schema.path} of {whose(item)}: {schema.fault}" for item, schema in _files(failure) if schema.fault]
-    return f" ({'; '.join(faulty[:_MOST])})" if faulty else ""
+def _faults(failure: Failure, about: About) -> str:
+    """What the formats' readers have to say of the file; of all of them where nobody knows which it was."""
+    faulty = [(item, schema) for item, schema in _files(failure, about) if schema.fault]
+    if about is not None:
+        return "".join(f" ({schema.fault})" for _, schema in faulty)
+    told = "; ".join(f"{schema.path} of {whose(item)}: {schema.fault}" for item, schema in faulty[:_MOST])
+    return f" ({told})" if told else ""
