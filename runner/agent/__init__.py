@@ -58,6 +58,12 @@ def requirements_source() -> str:
 
 
 @cache
+def modules_source() -> str:
+    """The program that lists what an interpreter can import, for `-c` as well."""
+    return _read("modules")
+
+
+@cache
 def batch_source() -> str:
     """The client that a transform step's data is posted with, for `-c` as well."""
     return _joined("records", "batch")

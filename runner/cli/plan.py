@@ -60,9 +60,10 @@ def show(request: Request, *, color: str, as_json: bool) -> None:
     Raises UsageError where `run` would refuse what it finds of them.
     """
     from runner.pipeline.reuse import find_reused
+    from runner.pipeline.scripts import with_known_lacks
     from runner.report import plan as report
 
-    made = request.plan()
+    made = with_known_lacks(request.plan())
     reuse = find_reused(made, click.get_current_context().params["runs_dir"])
     if as_json:
         say_json(report.document(made, reuse))

@@ -262,6 +262,10 @@ class Engine(Protocol):
     def image(self, reference: str) -> Image:
         """The image, looked up on the engine (and probed once per image id). Raises ImageUnavailable."""
 
+    def modules(self, image: Image, interpreter: str) -> frozenset[str]:
+        """The top-level modules that `interpreter` (`python3`, or a path in the image) can import, asked for once per
+        image id; none where that cannot be known. Raises EnvironmentFault."""
+
     def collect(self, wanted: Installation) -> Path:
         """A directory with all packages that it takes, and an exact `requirements.txt` for them; made once.
 

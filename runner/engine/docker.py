@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.agent import agent_source
-from runner.engine import cluster, creation, network, privacy, requirements, serving
+from runner.engine import cluster, creation, modules, network, privacy, requirements, serving
 from runner.engine import images as recipes
 from runner.engine import sweep as sweeping
 from runner.engine.base import Container, EngineInfo, Image, Installation, Launch, Leftover, StartMode
@@ -74,6 +74,12 @@ class DockerEngine:
         with lost_is(EngineLost):
             found = probe(self._api, str(raw["Id"]), self._facts().engine_id)
         return image_of(reference, raw, found)
+
+    def modules(self, image: Image, interpreter: str) -> frozenset[str]:
+        if image.python is None:
+            return frozenset()
+        with lost_is(EngineLost):
+            return modules.modules(self._client, image, interpreter)
 
     def collect(self, wanted: Installation) -> Path:
         self._guard(wanted.run_id)

@@ -21,7 +21,7 @@ from __future__ import annotations
 import itertools
 import shutil
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
@@ -117,8 +117,8 @@ class Canned:
 
 Script = Callable[[FakeStep], "int | Outcome | None"]
 Hook = Callable[[str, str], None]
-"""Called as `hook(point, step)` at `image` (with the reference), `collect`, `prepare`, `run`, `stop`, `remove` and
-`reclaim`; it may wait, and what it raises comes out of that call."""
+"""Called as `hook(point, step)` at `image` and `modules` (with the reference), `collect`, `prepare`, `run`, `stop`,
+`remove` and `reclaim`; it may wait, and what it raises comes out of that call."""
 
 
 def small_outputs(step: FakeStep) -> int:
@@ -144,6 +144,7 @@ class FakeEngine:
 
     - `modes`: by image reference, how that image starts; `mode` for all others.
     - `missing`: image references that are not there.
+    - `modules`: by image reference, the top-level modules that it has; nobody knows those of any other.
     - `hook`: called at every point, to wait or to raise.
     - `lose()`: from now on the engine is gone: calls raise EngineLost, running steps end as infrastructure.
     """
@@ -158,6 +159,7 @@ class FakeEngine:
         mode: StartMode = StartMode.PLAIN,
         modes: Mapping[str, StartMode] | None = None,
         missing: Sequence[str] = (),
+        modules: Mapping[str, Collection[str]] | None = None,
         cpus: int = 8,
         memory: int = 16 << 30,
         hook: Hook | None = None,
@@ -167,6 +169,7 @@ class FakeEngine:
         self.launches: dict[str, Launch] = {}
         self.containers: dict[str, FakeContainer] = {}
         self._default, self._mode, self._modes, self._missing = default, mode, dict(modes or {}), frozenset(missing)
+        self._modules = {name: frozenset(found) for name, found in (modules or {}).items()}
         self._cpus, self._memory, self._hook = cpus, memory, hook
         self._lock, self._ids, self._lost = threading.Lock(), itertools.count(1), False
 
@@ -195,6 +198,11 @@ class FakeEngine:
             reference=reference, id=f"sha256:{reference}", entrypoint=(), cmd=("python3",), env=(), user="",
             working_dir="", python=python, python_version=python and "3.11.0", mode=mode,
         )  # fmt: skip
+
+    def modules(self, image: Image, interpreter: str) -> frozenset[str]:  # noqa: ARG002
+        self._check()
+        self.at("modules", image.reference)
+        return self._modules.get(image.reference, frozenset())
 
     def collect(self, wanted: Installation) -> Path:
         """Nothing is installed here: the code's own directory stands for what was collected."""

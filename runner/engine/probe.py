@@ -54,15 +54,16 @@ def probe(api: APIClient, image_id: str, engine_id: str) -> Probe:
     except (OSError, ValueError, KeyError):
         pass  # not there, or from another version: ask again
     answer = _ask(api, image_id)
-    _keep(path, answer)
+    keep(path, asdict(answer))
     return answer
 
 
-def _keep(path: Path, answer: Probe) -> None:
+def keep(path: Path, document: object) -> None:
+    """Write a fact about an image into the cache: whole or not at all."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as handle:
-            json.dump(asdict(answer), handle)
+            json.dump(document, handle)
         Path(handle.name).replace(path)
     except OSError:
         return  # no cache directory here: the next run asks again, which costs a container's start

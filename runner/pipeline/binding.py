@@ -19,9 +19,10 @@ from runner.pipeline.layout import StepLayout
 from runner.pipeline.materials import Sources, keep, look_at_host_data, materialise, write_config
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import SCHEMA, plain
+from runner.pipeline.scripts import script_of
 from runner.sagemaker.code import COLLECTED, REQUIREMENTS, installing
 from runner.sagemaker.environment import with_image_path
-from runner.sagemaker.job import CodeFile, CodeTree, ContainerJob, InputMount, Member, StepData
+from runner.sagemaker.job import ContainerJob, InputMount, Member, StepData
 from runner.spec.script import early_imports
 
 Collect = Callable[[ContainerJob, Image, Path], Path]
@@ -181,25 +182,11 @@ def _host_path(target: str, mounts: tuple[BoundOutput, ...]) -> Path:
 
 def _preimport(job: ContainerJob) -> tuple[str, ...]:
     """Libraries that the script imports first of all, as its text tells; none when it cannot be read."""
-    script = _script(job)
+    script = script_of(job)
     try:
         return early_imports(script) if script is not None else ()
     except SpecError:
         return ()  # the script itself will say what is wrong with it
-
-
-def _script(job: ContainerJob) -> Path | None:
-    """The host path of the Python file that the entrypoint names, if it is among the code."""
-    for word in job.entrypoint or ():
-        path = PurePosixPath(job.working_dir or "/") / word
-        for item in job.inputs:
-            if path.suffix != ".py" or not path.is_relative_to(item.target):
-                continue
-            if isinstance(item.source, CodeFile):
-                return Path(item.source.path)
-            if isinstance(item.source, CodeTree):
-                return Path(item.source.path) / path.relative_to(item.target)
-    return None
 
 
 def _input(item: InputMount, hosts: Mapping[str, Path], sources: Sources, private: Mapping[str, str]) -> dict[str, Any]:

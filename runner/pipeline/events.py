@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.data.diagnoses import Diagnosis
 from runner.engine.base import HostOutcome, Verdict
 from runner.errors import Problem
 
@@ -61,6 +62,8 @@ class StepResult:
     """How each of several instances ended; empty when there is one only."""
     failed_host: str = ""
     """Of several instances: the one whose end gave the verdict; empty when all passed."""
+    diagnosis: Diagnosis | None = None
+    """Why it failed, where the script is at fault: what its log, its inputs and its job say together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

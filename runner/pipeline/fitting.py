@@ -17,6 +17,7 @@ from runner.engine.standins import StandIn, stand_in
 from runner.errors import EnvironmentFault, ImageUnavailable
 from runner.pipeline.expecting import check_schemas
 from runner.pipeline.plan import Plan, PlannedStep
+from runner.pipeline.scripts import about_modules
 from runner.sagemaker.job import ContainerJob
 from runner.spec import instances
 
@@ -44,7 +45,7 @@ def fit(plan: Plan, engine: Engine, info: EngineInfo) -> Fitted:
     for step in plan.steps:
         if step.job.image not in found:
             found[step.job.image] = present_image(engine, step.job.image)
-    steps = tuple(_fitted(step, *found[step.job.image], info) for step in plan.steps)
+    steps = tuple(_fitted(step, *found[step.job.image], info, engine) for step in plan.steps)
     images = {step.job.image: found[planned.job.image][0] for step, planned in zip(steps, plan.steps, strict=True)}
     _check_credentials(steps, images)
     check_schemas(steps)
@@ -71,14 +72,14 @@ def place_of_image(plan: Plan, reference: str) -> str:
     return f"{plan.file}{at}: steps.{steps[0]}.image: " if steps else ""
 
 
-def _fitted(step: PlannedStep, image: Image, stand: StandIn | None, info: EngineInfo) -> PlannedStep:
+def _fitted(step: PlannedStep, image: Image, stand: StandIn | None, info: EngineInfo, engine: Engine) -> PlannedStep:
     job = step.job
     warnings: list[str] = []
     if stand is not None:
         job = dataclasses.replace(job, image=stand.image)
         warnings.append(_stands(stand, image))
     job = _capped(job, info)
-    warnings += [*_about_instance(step.job, job), *_about_credentials(job, image)]
+    warnings += [*_about_instance(step.job, job), *_about_credentials(job, image), *about_modules(job, image, engine)]
     asked = step.job if job != step.job else None
     return dataclasses.replace(step, job=job, asked=asked, warnings=tuple(warnings))
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from runner.data.diagnoses import Diagnosis, Kind, Place
 from runner.engine.base import HostOutcome, Verdict
 from runner.pipeline.events import Event, StepResult, StepState
 from runner.sagemaker.job import CodeBundle, CodeFile, CodeText, CodeTree, HostData, StepData
@@ -58,7 +59,25 @@ def result_from(document: Mapping[str, Any]) -> StepResult:
     for name in ("blocked_by", "warnings"):
         values[name] = tuple(values.get(name, ()))
     values["hosts"] = tuple(_host_from(host) for host in values.get("hosts", ()))
+    values["diagnosis"] = _diagnosis_from(values.get("diagnosis"))
     return StepResult(**values)
+
+
+def _diagnosis_from(document: Mapping[str, Any] | None) -> Diagnosis | None:
+    if document is None:
+        return None
+    known = {field.name for field in dataclasses.fields(Diagnosis)}
+    values = {key: value for key, value in document.items() if key in known}
+    place = values.get("place")
+    return Diagnosis(
+        **{
+            **values,
+            "kind": Kind(values["kind"]),
+            "details": tuple(values.get("details", ())),
+            "evidence": tuple(values.get("evidence", ())),
+            "place": Place(place["file"], place["line"], place["host"]) if place else None,
+        }
+    )
 
 
 def _host_from(document: Mapping[str, Any]) -> HostOutcome:

@@ -20,6 +20,7 @@ from runner.engine.trees import holds_something
 from runner.errors import EnvironmentFault
 from runner.pipeline import hosts
 from runner.pipeline.binding import Bound
+from runner.pipeline.diagnosing import with_diagnosis
 from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.outbox import Log
@@ -60,7 +61,7 @@ def settle(
     if fault is not None:
         result = infrastructure(result, fault)
     try:
-        return _judged(engine, bound, result, stopped)
+        return _judged(engine, bound, outcome, result, stopped)
     except Stopped:
         return write_result(bound.layout, _failed(result, Verdict.CANCELLED, _STOPPED))
     except OSError as error:
@@ -149,7 +150,9 @@ def _partial(layout: StepLayout, result: StepResult) -> dict[str, str]:
     }
 
 
-def _judged(engine: Engine, bound: Bound, result: StepResult, stopped: Callable[[], bool]) -> StepResult:
+def _judged(
+    engine: Engine, bound: Bound, outcome: Outcome, result: StepResult, stopped: Callable[[], bool]
+) -> StepResult:
     kept = (folder.host for folder in bound.launch.kept)
     left = [bound.layout.attempt, *hosts.folders(bound.launch), *kept]
     if any(foreign(folder) for folder in left if folder.is_dir()):
@@ -157,7 +160,7 @@ def _judged(engine: Engine, bound: Bound, result: StepResult, stopped: Callable[
     message = hosts.message(bound.launch, bound.messages, result.failed_host)
     result = dataclasses.replace(result, exit_message=message.text if message is not None else None)
     if result.verdict is not Verdict.PASSED:
-        return write_result(bound.layout, result)
+        return write_result(bound.layout, with_diagnosis(bound, outcome, result))
     if message is not None and not message.valid:
         return write_result(bound.layout, _failed(result, Verdict.INVALID_OUTPUT, _not_utf8(bound, message)))
     try:

@@ -109,7 +109,8 @@ class Board:
             self._print(f"note: {result.step}: {remark}")
         if needs_words(result) and self._run_dir is not None:
             # What a step wrote and what to type next is copied: the terminal breaks it, which leaves it whole.
-            text = describe(result, self._run_dir, self._style, head=False, told=self._told)
+            width = self._console.width
+            text = describe(result, self._run_dir, self._style, head=False, told=self._told, columns=width)
             self._print(f"{text}\n", words=False)
 
     def _print(self, text: str, *, words: bool = True) -> None:

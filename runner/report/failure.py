@@ -9,6 +9,7 @@ import shlex
 from collections.abc import Collection
 from pathlib import Path
 
+from runner.data.diagnoses import Kind
 from runner.data.files import printable
 from runner.engine import trees
 from runner.engine.base import Verdict
@@ -16,9 +17,11 @@ from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import RunLayout
 from runner.report.style import PLAIN, Style, look, outcome
 from runner.report.tail import LINES, Excerpt, excerpts
-from runner.report.text import clean, count, listed, one_line, seconds, size
+from runner.report.text import clean, count, listed, one_line, seconds, size, wrap
 
 INDENT = "  "
+_LABEL = 9
+"""Columns of a label."""
 
 _BY_VERDICT = {
     Verdict.OOM: "killed for memory",
@@ -88,24 +91,57 @@ def describe(
     lines: int = LINES,
     head: bool = True,
     told: Collection[str] = (),
+    columns: int = 0,
 ) -> str:
     """The whole text of a step that did not pass, many lines, no newline at its end; `head`: with its headline; `told`:
-    the notices before it, which it does not repeat.
+    the notices before it, which it does not repeat; `columns`: of a terminal, to break the diagnosis between words (0:
+    it stays on one line).
 
     Reads at most 64 KiB of each stream below `run_dir`; a stream that cannot be read is said, not raised.
     """
     parts = [headline(result, style)] if head else []
-    parts += _message(result, told)
+    parts += [*_why(result, columns), *_message(result, told)]
     if result.state is StepState.FAILED:
         parts += _output(result, run_dir, style, lines)
         parts += [f"{INDENT}{label:<9} {value}" for label, value in _next(result, run_dir)]
     return "\n".join(parts)
 
 
+def _why(result: StepResult, columns: int) -> list[str]:
+    """The diagnosis: why, where, and what to do about it."""
+    found = result.diagnosis
+    if found is None:
+        return []
+    rows = [("why", one_line(found.sentence))] if says_more(result) else []
+    rows += [("", clean(detail)) for detail in found.details]
+    if found.place is not None:
+        file = shown_path(Path(found.place.file)) if found.place.host else found.place.file
+        rows.append(("at", one_line(f"{file}:{found.place.line}")))
+    if found.fix:
+        rows.append(("fix", one_line(found.fix)))
+    return [line for label, value in rows for line in _row(label, value, columns)]
+
+
+def _row(label: str, value: str, columns: int) -> list[str]:
+    room = columns - len(INDENT) - _LABEL - 1
+    first, *rest = (wrap(value, room) if room > _LABEL else value).split("\n")
+    return [f"{INDENT}{label:<{_LABEL}} {first}".rstrip(), *(f"{INDENT}{'':<{_LABEL}} {line}" for line in rest)]
+
+
+def says_more(result: StepResult) -> bool:
+    """Whether there is a diagnosis whose sentence is more than the verdict's own words."""
+    found = result.diagnosis
+    if found is None or result.verdict in (Verdict.OOM, Verdict.TIMEOUT):
+        return False
+    return found.kind is not Kind.EXIT_CODE or bool(found.evidence)
+
+
 def _message(result: StepResult, told: Collection[str]) -> list[str]:
     first, *rest = clean(result.exit_message or "").strip().splitlines() or [""]
     said = [f"{INDENT}{'message':<9} {first}", *(f"{INDENT}{'':<9} {line}" for line in rest)] if first else []
-    return said + [f"{INDENT}{'note':<9} {note}" for note in notes(result, told)]
+    cure = result.diagnosis.fix if result.diagnosis is not None and result.diagnosis.kind is Kind.IMPORT else ""
+    untold = [note for note in notes(result, told) if not cure or not note.endswith(cure)]
+    return said + [f"{INDENT}{'note':<9} {note}" for note in untold]
 
 
 def _output(result: StepResult, run_dir: Path, style: Style, lines: int) -> list[str]:

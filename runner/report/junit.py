@@ -16,7 +16,7 @@ from runner.engine.base import Verdict
 from runner.errors import RunnerError, WorkspaceError
 from runner.pipeline.events import Event, RunFinished, RunStarted, StepFinished, StepResult, StepStarted, StepState
 from runner.pipeline.layout import RunLayout
-from runner.report.failure import describe, words
+from runner.report.failure import describe, says_more, words
 from runner.report.style import outcome
 from runner.report.tail import Excerpt, read_tail
 from runner.report.text import clean, one_line
@@ -141,10 +141,16 @@ def _case(started: RunStarted, result: StepResult) -> ET.Element:
     if kind(result) == "skipped":
         ET.SubElement(case, "skipped", {"message": _legal(f"{outcome(result)}: {words(result)}")})
     elif kind(result) != "passed":
-        fault = ET.SubElement(case, kind(result), {"message": _legal(words(result)), "type": str(result.verdict)})
+        fault = ET.SubElement(case, kind(result), {"message": _legal(_headline(result)), "type": str(result.verdict)})
         fault.text = _legal(describe(result, started.run_dir))
     _streams(case, started.run_dir, result)
     return case
+
+
+def _headline(result: StepResult) -> str:
+    """The one line that CI servers show."""
+    found = result.diagnosis if says_more(result) else None
+    return f"{words(result)}: {one_line(found.sentence)}" if found is not None else words(result)
 
 
 def _facts(result: StepResult) -> dict[str, str]:
@@ -156,6 +162,8 @@ def _facts(result: StepResult) -> dict[str, str]:
         "image_id": result.image_id,
         "exit_message": clean(result.exit_message or ""),
     }
+    if (found := result.diagnosis) is not None:
+        facts |= {"diagnosis.kind": str(found.kind), "diagnosis": one_line(found.sentence), "fix": one_line(found.fix)}
     facts |= {f"warning.{number}": one_line(text) for number, text in enumerate(result.warnings, start=1)}
     facts |= {f"output.{name}.digest": str(fact.get("digest") or "") for name, fact in result.outputs.items()}
     return {name: value for name, value in facts.items() if value}

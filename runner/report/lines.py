@@ -110,7 +110,8 @@ class Lines:
         if not needs_words(result) or self._run_dir is None:
             return line
         # The step's own line says already what the headline would.
-        return f"{line}{describe(result, self._run_dir, self._style, head=quiet, told=self._told)}\n\n"
+        text = describe(result, self._run_dir, self._style, head=quiet, told=self._told, columns=self._columns)
+        return f"{line}{text}\n\n"
 
     def _words(self, result: StepResult) -> str:
         style = self._style

@@ -46,9 +46,10 @@ def text(plan: Plan, reuse: Reuse, style: Style = PLAIN) -> str:
     others = [choice for choice in plan.selection.choices if choice.action != "run"]
     if others:
         blocks.append("\n".join(["not run", *(line for choice in others for line in _not_run(choice, reuse))]))
-    remarks = (*plan.remarks, *reuse.remarks)
+    remarks = [str(remark) for remark in (*plan.remarks, *reuse.remarks)]
+    remarks += [f"{step.name}: {warning}" for step in plan.steps for warning in step.warnings]
     if remarks:
-        warnings = [f"   {one_line(str(remark))}" for remark in remarks]
+        warnings = [f"   {one_line(remark)}" for remark in remarks]
         blocks.append("\n".join([style.paint("warnings", "yellow"), *warnings]))
     return "\n\n".join(blocks)
 

@@ -18,6 +18,8 @@ SHOWN = 5
 """Paths or addresses of a kind that are told; the others are counted, and stand in `trace.json`."""
 _PLATFORM = (paths.CONFIG, paths.TRAINING_CONFIG)
 """Where libraries look for files that a job of their kind need not have."""
+_COMPILED = (".pyx", ".pxi", ".pxd")
+"""Sources of compiled modules, which an interpreter looks for when it prints a traceback."""
 _SELF = ("localhost", "::1", "0.0.0.0", "::")  # noqa: S104  names for itself; nothing is bound here
 
 
@@ -90,6 +92,7 @@ def _not_there(trace: Mapping[str, Any], job: ContainerJob, *, passed: bool) -> 
     if strange:
         yield f"read what no input declares, and SageMaker would not have there: {_some(sorted(strange))}"
     missing = [path for path in trace.get("missing", ()) if not _below(path, declared) and path != job.exit_message]
+    missing = [path for path in missing if not path.endswith(_COMPILED)]
     told = [path for path in missing if _below(path, [ML])] if passed else missing
     if told:
         yield f"tried to read what is not there, and no input declares: {_some(sorted(told))}"

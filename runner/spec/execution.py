@@ -12,8 +12,8 @@ from pydantic import Field, ValidationError, model_validator
 
 from runner.errors import Problem, SpecError
 from runner.spec import wording
-from runner.spec.expects import Expects
 from runner.spec.document import Document, Place, read, shown
+from runner.spec.expects import Expects
 from runner.spec.fields import (
     Command,
     ContainerPath,

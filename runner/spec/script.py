@@ -37,6 +37,55 @@ def third_party_imports(path: Path) -> tuple[str, ...]:
     return tuple(name for name in found if name not in sys.stdlib_module_names and not is_neighbour(path, name))
 
 
+@dataclass(frozen=True, slots=True)
+class Import:
+    """One module that a script imports, by its top-level name."""
+
+    module: str
+    line: int
+
+
+def certain_imports(path: Path) -> tuple[Import, ...]:
+    """What the script imports whatever happens: by statements of its own top level, outside of any block.
+
+    The standard library's modules and the script's neighbours are among them. Nothing is certain from the first
+    statement on that may change what an import finds: one that names `sys.path` or `sys.modules`, calls something that
+    another module gave it, or leaves (`sys.exit`). Raises SpecError as `third_party_imports` does.
+    """
+    found: dict[str, int] = {}
+    for statement in parse(path).body:
+        if (
+            isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+            and not statement.decorator_list
+        ):
+            continue
+        names = _imported(statement)
+        if names is None and any(_may_change_imports(node) for node in ast.walk(statement)):
+            break
+        for name in names or ():
+            if name not in (".", "__future__"):
+                found.setdefault(name, statement.lineno)
+    return tuple(Import(name, line) for name, line in found.items())
+
+
+_HARMLESS = frozenset(
+    {"warnings", "logging", "Path", "print", "getLogger", "dict", "list", "set", "tuple", "frozenset"}
+)
+"""What is often called between imports, and finds no modules."""
+
+
+def _may_change_imports(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        return node.attr in ("path", "modules", "meta_path", "path_hooks") and _root(node) == "sys"
+    return isinstance(node, ast.Raise) or (isinstance(node, ast.Call) and _root(node.func) not in _HARMLESS)
+
+
+def _root(node: ast.AST) -> str:
+    while isinstance(node, ast.Attribute | ast.Call):
+        node = node.value if isinstance(node, ast.Attribute) else node.func
+    return node.id if isinstance(node, ast.Name) else ""
+
+
 _KNOWN = frozenset(
     {"boto3", "botocore", "catboost", "joblib", "lightgbm", "matplotlib", "numpy", "pandas", "pyarrow", "requests"}
     | {"scipy", "seaborn", "sklearn", "statsmodels", "xgboost", "yaml"}

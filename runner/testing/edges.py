@@ -26,7 +26,7 @@ def edge(
     layout: RunLayout,
     risks: Sequence[str] = (),
 ) -> DataCompatibilityResult:
-    """The verdict of an edge: the consumer passed on what the producer wrote. Reads the producer's files within bounds."""
+    """The verdict of an edge: the consumer passed on what the producer wrote. Reads the files within bounds."""
     folders = {output: layout.step(source.node).output(source.outputs[output].key) for output in ports}
     written = {output: _files(folder) for output, folder in folders.items()}
     opened = {output: _opened(result_b, target.inputs[port].path) for output, port in ports.items()}
@@ -106,7 +106,9 @@ def _never_read(ports: dict[str, str], opened: dict[str, set[str]], result: Scri
     """A consumer that passes without reading the data proves little of the edge."""
     if not result.success or not result.files_read:
         return []
-    return [f"input '{port}' was never read: the edge is not proven" for output, port in ports.items() if not opened[output]]
+    return [
+        f"input '{port}' was never read: the edge is not proven" for output, port in ports.items() if not opened[output]
+    ]
 
 
 def _plain(schema: FileSchema) -> dict[str, Any]:

@@ -94,7 +94,9 @@ def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger)
         engine.sweep(dead)
     provide_images(engine, [step.job.image for step in plan.steps], log.info, plan)
     listener = Listener(log)
-    end = Run(plan, engine, runs_dir=runs_dir, jobs=os.cpu_count() or 1, keep_going=True, reporters=[listener]).execute()
+    end = Run(
+        plan, engine, runs_dir=runs_dir, jobs=os.cpu_count() or 1, keep_going=True, reporters=[listener]
+    ).execute()
     if listener.run_dir is None:
         raise InternalError("a run ended that had not begun")
     return Finished(RunLayout(listener.run_dir), end, listener.notices)

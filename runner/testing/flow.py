@@ -73,9 +73,7 @@ class Bench:
         """Every node once, chained. Raises EnvironmentFault when nothing can run."""
         subjects = self.subjects(flow.specs)
         aliases = flow.aliases or self.config.enable_enhanced_features
-        wired = wire(
-            subjects, flow.dag, flow.flows, threshold=self.threshold, aliases=aliases, loose=flow.loose
-        )
+        wired = wire(subjects, flow.dag, flow.flows, threshold=self.threshold, aliases=aliases, loose=flow.loose)
         state = _State(flow, subjects, wired, {}, Data())
         if wired.problems:
             return _unbound(state)
@@ -161,11 +159,11 @@ def _startable(state: _State) -> list[str]:
 def _unbound(state: _State) -> PipelineResult:
     """Nothing runs while nobody can say which data goes where."""
     messages = list(dict.fromkeys(state.wired.problems.values()))
-    for node, subject in state.subjects.items():
+    for node, known in state.subjects.items():
         mine = [text for edge, text in state.wired.problems.items() if node in edge] or messages
-        fault = subject.fault
+        fault = known.fault
         kind, why = (fault.kind, fault.message) if fault else ("unbound", "\n".join(mine))
-        state.results[node] = outcomes.not_run(subject, kind, why, fault.remedy if fault else "")
+        state.results[node] = outcomes.not_run(known, kind, why, fault.remedy if fault else "")
     state.refused = tuple(messages)
     return _told(state)
 

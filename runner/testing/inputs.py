@@ -87,7 +87,7 @@ def _made_up(expects: Expects, folder: Path) -> Path:
 
 
 def write_sample(folder: Path, sample: Mapping[str, Any]) -> Path:
-    """The sample as `data.csv`, or, where it is not a table of equally long columns, as `data.json`. Raises SpecFault."""
+    """The sample as `data.csv`, or, where it is no table of equally long columns, as `data.json`. Raises SpecFault."""
     folder.mkdir(parents=True, exist_ok=True)
     columns = {name: values for name, values in sample.items() if isinstance(values, list | tuple)}
     lengths = {len(values) for values in columns.values()}

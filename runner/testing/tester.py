@@ -121,14 +121,16 @@ class RuntimeTester:
 
         Where neither `edges` nor the steps' inputs say how data flows, the steps follow each other as they are written.
         """
-        return self.test_pipeline_flow_with_spec(flowfile.pipeline_spec(pipeline_config, self.builder))
+        spec = flowfile.pipeline_spec(pipeline_config, self.builder)
+        return self.pipeline_result(spec, loose=flowfile.in_a_row(pipeline_config)).to_flow()
 
     def test_pipeline_flow_with_spec(self, pipeline_spec: PipelineTestingSpec) -> dict[str, Any]:
         """Run every node once, chained; descendants of a failed node are blocked. See `PipelineResult.to_flow`."""
         return self.pipeline_result(pipeline_spec).to_flow()
 
-    def pipeline_result(self, pipeline_spec: PipelineTestingSpec) -> PipelineResult:
-        """As `test_pipeline_flow_with_spec`, as an object. Raises SpecFault for nodes without a spec."""
+    def pipeline_result(self, pipeline_spec: PipelineTestingSpec, *, loose: bool = False) -> PipelineResult:
+        """As `test_pipeline_flow_with_spec`, as an object. `loose`: the edges are a guess, and one that cannot be bound
+        only gives the order. Raises SpecFault for nodes without a spec."""
         lacking = [node for node in pipeline_spec.dag.nodes if node not in pipeline_spec.script_specs]
         if lacking:
             raise SpecFault(
@@ -145,7 +147,7 @@ class RuntimeTester:
                 pipeline_spec.dag,
                 pipeline_spec.data_flow_specs,
                 aliases=pipeline_spec.has_enhanced_specs(),
-                loose=flowfile.is_loose(pipeline_spec),
+                loose=loose,
             )
         )
 

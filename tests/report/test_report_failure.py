@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from report.samples import PACKAGE, RUN_ID, TRACEBACK, TRAIN, demo_run, failed, write_streams
 
+from runner.data.diagnoses import Diagnosis, Kind, Place
 from runner.engine.base import HostOutcome, Verdict
 from runner.pipeline.events import StepResult, StepState
 from runner.report.failure import describe, words
@@ -240,3 +241,56 @@ def test_of_several_instances_the_one_that_failed_is_shown(tmp_path: Path) -> No
     assert "loss" not in text
     (run_dir / "steps/train/hosts/algo-1/attempt/out/file").write_text("x")
     assert f"  partial   runs/{RUN_ID}/steps/train/hosts/*/attempt  (" in describe(result, run_dir)
+
+
+DIAGNOSIS = Diagnosis(
+    kind=Kind.MISSING_COLUMN,
+    sentence="the consumer needs column 'label'\x1b[2J",
+    details=("  marked ^", "two\x07"),
+    fix="let 'prep' write it",
+    place=Place("/opt/ml/code/train.py", 22, host=False),
+    evidence=("KeyError: 'label'",),
+)
+
+
+def test_why_stands_near_the_top(tmp_path: Path) -> None:
+    run_dir, _ = demo_run(tmp_path / "runs")
+    here = Place(str(tmp_path / "scripts" / "train.py"), 22, host=True)
+    told = describe(dataclasses.replace(TRAIN, diagnosis=dataclasses.replace(DIAGNOSIS, place=here)), run_dir)
+    assert told.startswith(
+        "✗ train failed after 1:01: exit 3\n"
+        "  why       the consumer needs column 'label'\n"
+        "              marked ^\n"
+        "            two\n"
+        "  at        scripts/train.py:22\n"
+        "  fix       let 'prep' write it\n"
+        "  message   too many classes\n"
+    )
+    assert "  at        /opt/ml/code/train.py:22\n" in describe(
+        dataclasses.replace(TRAIN, diagnosis=DIAGNOSIS), run_dir
+    )
+
+
+def test_what_the_verdict_says_is_not_said_again(run_dir: Path) -> None:
+    killed = dataclasses.replace(DIAGNOSIS, kind=Kind.MEMORY, details=(), place=None, fix="use less")
+    told = describe(failed("exit 137: killed for memory", Verdict.OOM, diagnosis=killed), run_dir)
+    assert "  why" not in told
+    assert "  fix       use less\n" in told
+    silent = Diagnosis(kind=Kind.EXIT_CODE, sentence="exit 7, and its stderr says nothing")
+    assert "  why" not in describe(failed("exit 7", diagnosis=silent), run_dir)
+
+
+def test_a_lack_that_was_told_before_the_run_is_not_told_twice(run_dir: Path) -> None:
+    fix = "use image 'xgboost', or add it to requirements.txt"
+    warnings = (f"module 'xgboost' (a.py:1) is not in image 'x': {fix}", "another")
+    missing = dataclasses.replace(DIAGNOSIS, kind=Kind.IMPORT, fix=fix)
+    told = describe(failed(diagnosis=missing, warnings=warnings), run_dir)
+    assert told.count(fix) == 1
+    assert "  note      another\n" in told
+
+
+def test_on_a_terminal_the_reason_is_broken_between_words(run_dir: Path) -> None:
+    told = describe(failed(diagnosis=dataclasses.replace(DIAGNOSIS, details=())), run_dir, columns=40)
+    assert "  why       the consumer needs column\n            'label'\n" in told
+    assert "  at        /opt/ml/code/train.py:22\n" in told
+    assert "  why       the consumer needs column 'label'\n" in describe(failed(diagnosis=DIAGNOSIS), run_dir)

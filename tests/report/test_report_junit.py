@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 from junitparser import Error, Failure, JUnitXml, Skipped, TestCase
-from report.samples import LOAD, RUN_ID, demo_run, failed, finished, started, step_finished, step_started, write_streams
+from report.samples import (
+    LOAD,
+    RUN_ID,
+    TRAIN,
+    demo_run,
+    failed,
+    finished,
+    started,
+    step_finished,
+    step_started,
+    write_streams,
+)  # fmt: skip
 
+from runner.data.diagnoses import Diagnosis, Kind
 from runner.engine.base import Verdict
 from runner.errors import EngineUnavailable, WorkspaceError
 from runner.pipeline.events import Event
-from runner.report.junit import JUnitFile, kind
+from runner.report.junit import JUnitFile, document, kind
 
 
 def written(path: Path, events: list[Event]) -> Any:
@@ -171,3 +185,18 @@ def test_a_place_that_becomes_unwritable_is_a_fault(tmp_path: Path) -> None:
     (tmp_path / "out").rmdir()
     with pytest.raises(WorkspaceError, match="No such file"):
         reporter.close()
+
+
+def test_the_diagnosis_is_in_the_message_and_the_properties(tmp_path: Path) -> None:
+    run_dir, _ = demo_run(tmp_path)
+    found = Diagnosis(kind=Kind.TYPE, sentence="the text 'abc' is no number", fix="convert it", evidence=("e",))
+    results = [dataclasses.replace(TRAIN, diagnosis=found)]
+    case = ElementTree.fromstring(document(started(run_dir, ("train",)), results, 1.0)).find(".//testcase")
+    assert case is not None
+    fault = case.find("failure")
+    assert fault is not None
+    assert fault.get("message") == "exit 3: the text 'abc' is no number"
+    assert "  why       the text 'abc' is no number\n  fix       convert it\n" in (fault.text or "")
+    properties = {each.get("name"): each.get("value") for each in case.iter("property")}
+    assert properties["diagnosis.kind"] == "type"
+    assert (properties["diagnosis"], properties["fix"]) == ("the text 'abc' is no number", "convert it")

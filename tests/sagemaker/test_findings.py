@@ -118,6 +118,7 @@ def test_reads_of_what_will_not_be_there() -> None:
     )
     missing = ["/home/me/x.csv", "/opt/ml/processing/inputs/x", "/opt/ml/processing/input/data/none"]
     words = "tried to read what is not there, and no input declares: "
+    assert found(missing=["//index.pyx", "/pandas/_libs/x.pxi"], passed=False) == ()  # for a traceback
     assert found(missing=missing) == (f"{words}/opt/ml/processing/inputs/x",)
     assert found(missing=missing, passed=False) == (f"{words}/home/me/x.csv, /opt/ml/processing/inputs/x",)
     assert found(TRAINING, missing=["/opt/ml/input/config/checkpointconfig.json", "/opt/ml/checkpoints/last"]) == ()

@@ -1,0 +1,244 @@
+"""A column that is not there: pandas', pyarrow's, scikit-learn's and XGBoost's ways to say so.
+
+A KeyError alone is no proof: of a dict it says the same. It counts as a column where the frames are those of a table
+library, or where the script reads rows by name and no table that it got has the name.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from runner.data.diagnoses import Kind, Place
+from runner.data.diagnosis.model import Failure, Finding, shown, whose
+from runner.data.raised import Raised
+from runner.data.tables import FileSchema
+from runner.sagemaker.job import InputMount, StepData
+from runner.spec.names import at_most, listed, nearest
+
+_COMPARISONS = 5000
+_TABLES = 3
+"""So many tables are described in the sentence."""
+_SCRIPT = 1 << 20
+"""Bytes of a script that are looked at."""
+_NAMES_IN_MESSAGE = (
+    re.compile(r"^(?P<names>\[.*\]) not (?:in index|found in axis)$", re.DOTALL),
+    re.compile(r"^None of \[Index\((?P<names>\[.*?\])[,)].* are in the \[columns\]$", re.DOTALL),
+    re.compile(r"^None of (?P<names>\[.*\]) are in the columns$", re.DOTALL),
+    re.compile(r"^Usecols do not match columns, columns expected but not found: (?P<names>\[.*\])", re.DOTALL),
+    re.compile(r"^Missing column provided to '\w+': (?P<list>.*)$"),
+    re.compile(r"^Field (?P<names>\".*\") does not exist in schema$"),
+    re.compile(r"^No match for FieldRef\.Name\((?P<name>.*?)\) in "),
+    re.compile(r"^no field of name (?P<name>.*)$"),
+    re.compile(r"^columns are missing: (?P<names>\{.*\})$"),
+    re.compile(r"\b(?:no|missing|unknown|required) columns?:? (?P<names>'[^']*'|\"[^\"]*\"|\[[^\]]*\])", re.IGNORECASE),
+)
+_IN_A_TABLE = re.compile(
+    r"/pandas/core/(?:frame\.py|generic\.py|groupby/grouper\.py|groupby/generic\.py|reshape/\w+\.py)$"
+)
+_BY_NAME = ("__getitem__", "_get_label_or_level_values", "get_grouper", "set_index", "pop")
+_IN_A_ROW = re.compile(r"/pandas/core/series\.py$")
+_ATTRIBUTE = re.compile(r"^'(?:DataFrame|Series)' object has no attribute '(?P<name>\w+)'")
+_UNSEEN = re.compile(r"^Feature names unseen at fit time:\n((?:- .*\n?)+)", re.MULTILINE)
+_ABSENT = re.compile(r"^Feature names seen at fit time, yet now missing:\n((?:- .*\n?)+)", re.MULTILINE)
+_COUNT = re.compile(r"^X has (\d+) features, but (\w+) is expecting (\d+) features as input")
+_MISMATCH = re.compile(r"^feature_names mismatch: (\[.*?\]) (\[.*?\])$", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    item: InputMount
+    schema: FileSchema
+
+
+def missing_column(failure: Failure, raised: Raised, place: Place | None) -> Finding | None:
+    """What the exception says of a column, or None when it is about something else."""
+    if (found := _of_a_model(raised)) is not None:
+        return found
+    if wanted := _named(raised) or _of_a_frame(raised):
+        return _explained(failure, wanted, place)
+    if (name := _perhaps(raised, place)) is not None:
+        tables = _tables(failure)
+        known = {column for table in tables for column in table.schema.names}
+        if known and name not in known and _near(name, known):
+            return _explained(failure, [name], place)
+    return None
+
+
+def key_of(raised: Raised) -> object:
+    """The key of a KeyError; None where it cannot be told."""
+    first = raised.message.strip().partition("\n")[0]  # what follows may be other lines of the log
+    try:
+        return ast.literal_eval(first) if raised.name == "KeyError" else None
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _named(raised: Raised) -> list[str]:
+    """Names in a message that itself says that they are columns."""
+    key = key_of(raised)
+    message = key if isinstance(key, str) else raised.message.strip()
+    if message == "A given column is not a column of the dataframe" and raised.cause is not None:  # scikit-learn's
+        cause = key_of(raised.cause)
+        return [str(cause)] if cause is not None else []
+    if raised.name == "ColumnNotFoundError":  # polars'
+        return [message.splitlines()[0].strip("\"'")] if message else []
+    for pattern in _NAMES_IN_MESSAGE:
+        found = pattern.search(message)
+        if found is None:
+            continue
+        groups = found.groupdict()
+        if groups.get("list"):
+            return [part.strip(" '\"") for part in groups["list"].split(",")]
+        return [groups["name"]] if groups.get("name") else _literal(groups["names"])
+    return []
+
+
+def _literal(text: str) -> list[str]:
+    try:
+        value = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return re.findall(r"'([^']*)'", text)
+    return [str(each) for each in value] if isinstance(value, list | set | tuple) else [str(value)]
+
+
+def _of_a_frame(raised: Raised) -> list[str]:
+    """The key of a KeyError that a table raised for want of a column."""
+    key = key_of(raised)
+    if key is None or not any(_IN_A_TABLE.search(f.file) and f.function in _BY_NAME for f in raised.frames):
+        return []
+    return [str(key)]
+
+
+def _perhaps(raised: Raised, place: Place | None) -> str | None:
+    """What would be a column if the tables agree: `row['label']` of a pandas row or a csv.DictReader, `df.label`."""
+    if raised.name == "AttributeError" and (found := _ATTRIBUTE.match(raised.message)):
+        return found["name"]
+    key = key_of(raised)
+    if not isinstance(key, str):
+        return None
+    if any(_IN_A_ROW.search(frame.file) for frame in raised.frames):
+        return key
+    return key if place is not None and place.host and _reads_rows(place) else None
+
+
+def _reads_rows(place: Place) -> bool:
+    from pathlib import Path
+
+    try:
+        with Path(place.file).open("rb") as script:
+            return b"DictReader" in script.read(_SCRIPT)
+    except OSError:
+        return False
+
+
+def _of_a_model(raised: Raised) -> Finding | None:
+    """What scikit-learn and XGBoost say: both sides stand in the message."""
+    text = raised.message
+    if text.startswith("The feature names should match those that were passed during fit"):
+        absent, unseen = _items(_ABSENT, text), _items(_UNSEEN, text)
+        if not absent and not unseen:
+            return _other_order()
+        return _other_features(absent, unseen)
+    if (found := _MISMATCH.search(text)) is not None:
+        fitted, given = _literal(found[1]), _literal(found[2])
+        absent = [name for name in fitted if name not in set(given)]
+        unseen = [name for name in given if name not in set(fitted)]
+        return _other_features(absent, unseen) if absent or unseen else _other_order()
+    if (found := _COUNT.match(text)) is not None:
+        return Finding(
+            Kind.MISSING_COLUMN,
+            f"the {found[2]} was fitted with {found[3]} columns, and the data that it gets has {found[1]}",
+            "give it the columns that it was fitted with",
+        )
+    return None
+
+
+def _items(pattern: re.Pattern[str], text: str) -> list[str]:
+    found = pattern.search(text)
+    return [line[2:].strip() for line in found[1].splitlines()] if found else []
+
+
+def _other_order() -> Finding:
+    words = "the model was fitted with the same columns in another order"
+    return Finding(Kind.MISSING_COLUMN, words, "give it the columns in the order of the fit")
+
+
+def _other_features(absent: Sequence[str], unseen: Sequence[str]) -> Finding:
+    parts = [
+        f"the model was fitted with {_columns(absent)}, which the data does not have" if absent else "",
+        f"the data has {_columns(unseen)}, which the model was not fitted with" if unseen else "",
+    ]
+    pairs = [(name, near) for name in absent if (near := nearest(name, unseen)) is not None]
+    hint = f" (nearest: '{pairs[0][1]}')" if pairs else ""
+    fix = f"rename '{pairs[0][1]}' to '{pairs[0][0]}'" if pairs else "give it the columns that it was fitted with"
+    return Finding(Kind.MISSING_COLUMN, "; ".join(filter(None, parts)) + hint, fix)
+
+
+def _columns(names: Sequence[str]) -> str:
+    return f"column{'s' * (len(names) > 1)} {listed(names)}"
+
+
+def _tables(failure: Failure) -> list[_Table]:
+    """The tables that the script got, or of them those that it opened, if the trace says so."""
+    every = [
+        _Table(item, schema)
+        for item in failure.data
+        for schema in failure.schemas(item.name)
+        if schema.columns is not None and schema.header is not False
+    ]
+    opened = set((failure.trace or {}).get("reads", ()))
+    read = [table for table in every if f"{table.item.target.rstrip('/')}/{table.schema.path}" in opened]
+    return read or every
+
+
+def _explained(failure: Failure, wanted: Sequence[str], place: Place | None) -> Finding:
+    tables = _tables(failure)
+    if not tables:
+        words = f"the script needs {_columns(wanted)}, which its table does not have"
+        return Finding(Kind.MISSING_COLUMN, words)
+    lacking = [table for table in tables if not set(wanted) <= set(table.schema.names)]
+    if not lacking:
+        table = tables[0]
+        words = (
+            f"{_columns(wanted)} {'is' if len(wanted) == 1 else 'are'} in {table.schema.path} of {whose(table.item)}"
+        )
+        fix = "look for what drops or renames it between the reading and this line"
+        return Finding(Kind.MISSING_COLUMN, f"{words}, but no longer in the table that the script uses here", fix)
+    missing = [name for name in wanted if any(name not in table.schema.names for table in lacking)]
+    with at_most(_COMPARISONS):
+        return _lacking(missing, lacking, place)
+
+
+def _lacking(missing: Sequence[str], lacking: Sequence[_Table], place: Place | None) -> Finding:
+    names = {column: table for table in reversed(lacking) for column in table.schema.names}
+    near = _near(missing[0], names)
+    described = dict.fromkeys(_described(table) for table in lacking)
+    parts = list(described)[:_TABLES]
+    if len(described) > _TABLES:
+        parts.append(f"and {len(described) - _TABLES} more tables")
+    hint = f" (nearest: '{near}')" if near else ""
+    words = f"the consumer needs {_columns(missing)}; {'; '.join(parts)}{hint}"
+    source = (names[near] if near else lacking[0]).item
+    return Finding(Kind.MISSING_COLUMN, words, _fix(missing[0], near, source, place), _where(lacking))
+
+
+def _described(table: _Table) -> str:
+    verb = "wrote" if isinstance(table.item.source, StepData) else "has"
+    return f"{whose(table.item)} {verb} {listed(table.schema.names, 'no columns')}"
+
+
+def _where(lacking: Sequence[_Table]) -> tuple[str, ...]:
+    files = [f"{table.item.target.rstrip('/')}/{table.schema.path}" for table in lacking[:_TABLES]]
+    return (f"looked at {', '.join(files)}",)
+
+
+def _fix(name: str, near: str | None, source: InputMount, place: Place | None) -> str:
+    who = f"let '{source.source.step}' write" if isinstance(source.source, StepData) else "give the data a column"
+    return f"{who} '{name}'" + (f", or read '{near}'{shown(place)}" if near else "")
+
+
+def _near(name: str, names: dict[str, _Table] | set[str]) -> str | None:
+    return nearest(name, names)
