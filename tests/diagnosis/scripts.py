@@ -93,6 +93,10 @@ SCRIPTS: dict[str, Script] = {
         "raise KeyError(\"train.csv has no column 'label'; its columns are ['labels', 'id']\")\n"
     ),
     "column-row": table("print(df.loc[99])"),
+    "column-rows": table("print(df.loc[[1, 99]])"),
+    "column-rows-dropped": table("df.drop([99])"),
+    "column-rows-of-names": table("df.set_index('city').loc[['Bonn', 'Rom']]"),
+    "column-drop-axis": table("X = df.drop(['label'], axis=1)"),
     "column-sklearn-names": Script(
         "import pandas as pd\nfrom sklearn.linear_model import LogisticRegression\n"
         + FIT

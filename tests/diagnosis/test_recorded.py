@@ -213,3 +213,88 @@ def test_out_of_time_says_where_it_hung_only_if_somebody_looked(tmp_path: Path) 
 def test_a_traceback_of_a_script_that_exited_0_is_no_cause() -> None:
     found = diagnose(failure("column-getitem", exit_code=0, verdict=Verdict.MISSING_OUTPUT, reason="wrote nothing"))
     assert (found.kind, found.sentence.partition(";")[0]) == (Kind.EXIT_CODE, "wrote nothing")
+
+
+# words without a traceback, and some that take an odd machine to happen
+
+
+def said(log: str, code: int = 1, **fields: object) -> tuple[str, str, str]:
+    found = ended(Verdict.EXIT, log.encode(), exit_code=code, reason=f"exit {code}", **fields)
+    return found.kind.value, found.sentence, found.fix
+
+
+def thrown(line: str, source: str = "x()", **fields: object) -> tuple[str, str, str]:
+    frame = f'  File "{CODE}/consume.py", line 1, in <module>\n    {source}\n'
+    return said(f"Traceback (most recent call last):\n{frame}{line}\n", **fields)
+
+
+def test_a_script_or_a_module_that_python_cannot_find() -> None:
+    assert said(f"python3: can't open file '{CODE}/trian.py': [Errno 2] No such file or directory\n", 2) == (
+        "missing-file", f"'trian.py' is not in the step's code ({CODE})", "",
+    )  # fmt: skip
+    kind, words, _ = said("/opt/venv/bin/python: No module named trainer\n")
+    assert (kind, words) == ("import", "module 'trainer' is not in image 'python'")
+
+
+@pytest.mark.parametrize(
+    ("log", "sentence"),
+    [
+        (
+            "Usage: x.py [OPTIONS]\nTry 'x.py --help' for help.\n\nError: No such option: --epochs\n",
+            "the script does not know '--epochs'",
+        ),
+        (
+            "Usage: x.py [OPTIONS]\n\nError: Missing option '--label'.\n",
+            "the script does not take its arguments: Missing option '--label'.",
+        ),
+    ],
+)
+def test_clicks_words(log: str, sentence: str) -> None:
+    assert said(log, 2)[:2] == ("arguments", sentence)
+    assert said(log, 1)[0] == "exit-code"  # neither argparse nor click ends so
+
+
+def test_a_read_only_input_and_a_full_shared_memory() -> None:
+    read_only = job(inputs=(InputMount("DATA", IN, StepData("prep", "out"), private="read-only"),))
+    assert thrown(f"OSError: [Errno 30] Read-only file system: '{IN}/x'", job=read_only) == (
+        "permission", f"input 'DATA' is read-only here, and the script writes '{IN}/x'",
+        "write `private: copy` for this input",
+    )  # fmt: skip
+    full = thrown("OSError: [Errno 28] No space left on device: '/dev/shm/psm_1'")
+    assert full == (
+        "memory",
+        "/dev/shm is full: the step has Docker's 64 MiB",
+        "give the step `resources: {shm_size: ...}`",
+    )
+
+
+def test_imports_that_fail_in_other_ways() -> None:
+    library = "ImportError: libgomp.so.1: cannot open shared object file: No such file or directory"
+    assert thrown(library)[1] == "image 'python' does not have the system library libgomp.so.1"
+    circle = (
+        f"ImportError: cannot import name 'f' from partially initialized module 'a' (most likely due) ({CODE}/a.py)"
+    )
+    assert thrown(circle)[1] == "'a' imports itself in a circle before it has 'f'"
+    assert thrown(f"ImportError: cannot import name 'f' from 'a' ({CODE}/a.py)")[1:] == ("'a' has no 'f'", "")
+    hidden = "ModuleNotFoundError: No module named 'queue.x'; 'queue' is not a package"
+    assert thrown(hidden)[2] == "look for a file queue.py that hides the package of that name"
+
+
+def test_memory_that_only_the_log_tells_of() -> None:
+    aborted = "terminate called after throwing an instance of 'std::bad_alloc'\n"
+    limited = job(limits=Limits(memory=1 << 30))
+    assert said(aborted, 134, job=limited)[:2] == (
+        "memory", "the script asked for more memory than it can have: std::bad_alloc; the step's limit is 1 GiB",
+    )  # fmt: skip
+    assert thrown("RuntimeError: DataLoader: insufficient shared memory (shm)")[0] == "memory"
+
+
+def test_what_a_person_wrote_is_not_taken_for_more_than_it_says() -> None:
+    for line in (
+        f"ValueError: label not found in {IN}/train.csv",
+        "TypeError: the label must not be empty",
+        "KeyError: 'label'",
+        "KeyError: 3",
+        "RuntimeError: connection to the truth lost",
+    ):
+        assert thrown(line)[:2] == ("exit-code", line)

@@ -102,7 +102,7 @@ def _read(failure: Failure, raised: Raised, place: Place | None, source: str) ->
         calls.not_importable(failure, raised)
         or calls.wrong_syntax(raised)
         or calls.no_variable(failure, raised, source)
-        or columns.missing_column(failure, raised, place)
+        or columns.missing_column(failure, raised, place, source)
         or machine.no_memory(failure, raised)
         or files.no_space(failure, raised)
         or files.not_permitted(failure, raised)

@@ -23,8 +23,11 @@ _TABLES = 3
 """So many tables are described in the sentence."""
 _SCRIPT = 1 << 20
 """Bytes of a script that are looked at."""
+_ON_AN_AXIS = re.compile(r"^(?P<names>\[.*\]) not (?:in index|found in axis)$", re.DOTALL)
+"""pandas says so of rows as well."""
+_OF_COLUMNS = re.compile(r"\bcolumns\b|axis ?= ?1|\.loc\[(?:[^\[\]]|\[[^\]]*\])*,")
 _NAMES_IN_MESSAGE = (
-    re.compile(r"^(?P<names>\[.*\]) not (?:in index|found in axis)$", re.DOTALL),
+    _ON_AN_AXIS,
     re.compile(r"^None of \[Index\((?P<names>\[.*?\])[,)].* are in the \[columns\]$", re.DOTALL),
     re.compile(r"^None of (?P<names>\[.*\]) are in the columns$", re.DOTALL),
     re.compile(r"^Usecols do not match columns, columns expected but not found: (?P<names>\[.*\])", re.DOTALL),
@@ -53,11 +56,11 @@ class _Table:
     schema: FileSchema
 
 
-def missing_column(failure: Failure, raised: Raised, place: Place | None) -> Finding | None:
+def missing_column(failure: Failure, raised: Raised, place: Place | None, source: str) -> Finding | None:
     """What the exception says of a column, or None when it is about something else."""
     if (found := _of_a_model(raised)) is not None:
         return found
-    if wanted := _named(raised) or _of_a_frame(raised):
+    if wanted := _named(raised, source) or _of_a_frame(raised):
         return _explained(failure, wanted, place)
     if (name := _perhaps(raised, place)) is not None:
         tables = _tables(failure)
@@ -76,7 +79,7 @@ def key_of(raised: Raised) -> object:
         return None
 
 
-def _named(raised: Raised) -> list[str]:
+def _named(raised: Raised, source: str) -> list[str]:
     """Names in a message that itself says that they are columns."""
     key = key_of(raised)
     message = key if isinstance(key, str) else raised.message.strip()
@@ -89,11 +92,19 @@ def _named(raised: Raised) -> list[str]:
         found = pattern.search(message)
         if found is None:
             continue
+        if pattern is _ON_AN_AXIS and not _is_of_columns(raised, source):
+            return []
         groups = found.groupdict()
         if groups.get("list"):
             return [part.strip(" '\"") for part in groups["list"].split(",")]
         return [groups["name"]] if groups.get("name") else _literal(groups["names"])
     return []
+
+
+def _is_of_columns(raised: Raised, source: str) -> bool:
+    """Whether names on an axis are those of columns: by the way that pandas went, or by what the script wrote."""
+    by_brackets = any(f.file.endswith("/pandas/core/frame.py") and f.function == "__getitem__" for f in raised.frames)
+    return by_brackets or _OF_COLUMNS.search(source) is not None
 
 
 def _literal(text: str) -> list[str]:
