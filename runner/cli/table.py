@@ -12,6 +12,15 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "contracts": ("contracts:contracts", "List the contracts of scripts, and where they differ from the scripts."),
         "schema": ("schema:schema", "Print the JSON Schema of the pipeline file."),
     },
+    "Test": {
+        "test-script": ("testing:test_script", "Run one script by itself, by its spec or contract."),
+        "test-compatibility": (
+            "testing:test_compatibility",
+            "Run one script on what another wrote; say what does not fit.",
+        ),
+        "test-pipeline": ("testing:test_pipeline", "Run a pipeline once, chained; tell each step and each edge."),
+        "specs": ("specs:specs", "List, show or edit the specs of a workspace."),
+    },
     "Look back": {
         "runs": ("history:runs", "List past runs."),
         "show": ("history:show", "Show one run, step by step."),

@@ -62,7 +62,7 @@ class JUnitFile:
         seconds = self._finished.seconds if self._finished else sum(result.seconds for result in results)
         text = document(self._started, results, seconds)
         try:
-            _write(self.path, text)
+            write_file(self.path, text)
         except OSError as error:
             raise _unwritable(self.path, error) from error
         self._written = True
@@ -72,7 +72,7 @@ class JUnitFile:
         if self._started is not None or self._written:
             return
         try:
-            _write(self.path, error_document(error, name))
+            write_file(self.path, error_document(error, name))
         except OSError as fault:
             raise _unwritable(self.path, fault) from fault
         self._written = True
@@ -105,15 +105,15 @@ def error_document(error: BaseException, name: str) -> bytes:
     """The XML of a run that could not begin."""
     known = error if isinstance(error, RunnerError) else None
     message = known.message if known else f"{type(error).__name__}: {error}"
-    case = ET.Element("testcase", {"classname": "run-pipeline", "name": _legal(name), "time": "0.000"})
-    fault = ET.SubElement(case, "error", {"message": _legal(message), "type": type(error).__name__})
-    fault.text = _legal("\n".join(filter(None, [message, known.remedy if known else ""])))
+    case = ET.Element("testcase", {"classname": "run-pipeline", "name": legal(name), "time": "0.000"})
+    fault = ET.SubElement(case, "error", {"message": legal(message), "type": type(error).__name__})
+    fault.text = legal("\n".join(filter(None, [message, known.remedy if known else ""])))
     return _xml(_totals(name, ["error"], 0.0), [case])
 
 
 def _totals(name: str, kinds: list[str], seconds: float) -> dict[str, str]:
     return {
-        "name": _legal(name),
+        "name": legal(name),
         "tests": str(len(kinds)),
         "failures": str(kinds.count("failure")),
         "errors": str(kinds.count("error")),
@@ -135,14 +135,14 @@ def _xml(
 
 
 def _case(started: RunStarted, result: StepResult) -> ET.Element:
-    name = {"classname": _legal(started.pipeline), "name": _legal(result.step), "time": f"{result.seconds:.3f}"}
+    name = {"classname": legal(started.pipeline), "name": legal(result.step), "time": f"{result.seconds:.3f}"}
     case = ET.Element("testcase", name)
     _properties(case, _facts(result))
     if kind(result) == "skipped":
-        ET.SubElement(case, "skipped", {"message": _legal(f"{outcome(result)}: {words(result)}")})
+        ET.SubElement(case, "skipped", {"message": legal(f"{outcome(result)}: {words(result)}")})
     elif kind(result) != "passed":
-        fault = ET.SubElement(case, kind(result), {"message": _legal(_headline(result)), "type": str(result.verdict)})
-        fault.text = _legal(describe(result, started.run_dir))
+        fault = ET.SubElement(case, kind(result), {"message": legal(_headline(result)), "type": str(result.verdict)})
+        fault.text = legal(describe(result, started.run_dir))
     _streams(case, started.run_dir, result)
     return case
 
@@ -173,7 +173,7 @@ def _properties(parent: ET.Element, facts: dict[str, str]) -> None:
     if facts:
         properties = ET.SubElement(parent, "properties")
         for name, value in facts.items():
-            ET.SubElement(properties, "property", {"name": _legal(name), "value": _legal(value)})
+            ET.SubElement(properties, "property", {"name": legal(name), "value": legal(value)})
 
 
 def _streams(case: ET.Element, run_dir: Path, result: StepResult) -> None:
@@ -186,10 +186,10 @@ def _streams(case: ET.Element, run_dir: Path, result: StepResult) -> None:
         except FileNotFoundError:
             continue  # it never ran
         except OSError as error:
-            ET.SubElement(case, stream).text = _legal(f"(cannot be read: {error.strerror}: {path})")
+            ET.SubElement(case, stream).text = legal(f"(cannot be read: {error.strerror}: {path})")
             continue
         if tail.lines:
-            ET.SubElement(case, stream).text = _legal(_said(tail))
+            ET.SubElement(case, stream).text = legal(_said(tail))
 
 
 def _said(tail: Excerpt) -> str:
@@ -198,12 +198,13 @@ def _said(tail: Excerpt) -> str:
     return "\n".join([*head, *tail.lines]) + "\n"
 
 
-def _legal(text: str) -> str:
+def legal(text: str) -> str:
+    """The text without the characters that no XML may hold."""
     return _ILLEGAL.sub("", text)
 
 
-def _write(path: Path, data: bytes) -> None:
-    """Readers see the old file or the new one, never a part. A device or pipe is written as it is. Raises OSError."""
+def write_file(path: Path, data: bytes) -> None:
+    """Write a report. Readers see the old file or the new one, never a part. A device or pipe is written as it is. Raises OSError."""
     if path.exists() and not path.is_file():
         path.write_bytes(data)
     else:

@@ -91,8 +91,8 @@ def _step(
         "inputs": {port.key: _input(subject, subjects, port, wired, data) for port in subject.inputs.values()},
         "outputs": {port.key: {} if port.fixed else {"path": port.path} for port in subject.outputs.values()},
     }
-    if spec.image is not None:
-        step["image"] = spec.image
+    if subject.image is not None:
+        step["image"] = subject.image
     if spec.entrypoint is not None:
         step["entrypoint"] = list(spec.entrypoint)
     if subject.script is not None:

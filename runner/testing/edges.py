@@ -24,7 +24,7 @@ def edge(
     result_a: ScriptTestResult,
     result_b: ScriptTestResult,
     layout: RunLayout,
-    risks: Sequence[str] = (),
+    notes: Sequence[str] = (),
 ) -> DataCompatibilityResult:
     """The verdict of an edge: the consumer passed on what the producer wrote. Reads the files within bounds."""
     folders = {output: layout.step(source.node).output(source.outputs[output].key) for output in ports}
@@ -43,7 +43,8 @@ def edge(
         tested=result_b.verdict is not None,
         result_a=result_a,
         result_b=result_b,
-        risks=tuple(dict.fromkeys((*risks, *_faults(files), *_never_read(ports, opened, result_b)))),
+        risks=tuple(dict.fromkeys((*_faults(files), *_never_read(ports, opened, result_b)))),
+        notes=tuple(notes),
         schemas=tuple(_plain(schema) for schema in files[:_SHOWN]),
         files_read=tuple(f"{output}/{name}" for output in opened for name in sorted(opened[output])),
     )

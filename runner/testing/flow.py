@@ -85,7 +85,9 @@ class Bench:
                 self._execute(state, pipeline)
         told = _told(state)
         if state.ended is not None and self.config.cleanup_after_test:
-            clean(state.ended.layout, passed=told.pipeline_success, keep_outputs=self.config.preserve_outputs)
+            keep = self.config.preserve_outputs
+            if clean(state.ended.layout, passed=told.pipeline_success, keep_outputs=keep):
+                return _without_run_dir(told)
         return told
 
     def _assembled(self, state: _State, ready: Sequence[str]) -> Pipeline | None:
@@ -189,6 +191,24 @@ def _told(state: _State) -> PipelineResult:
         seconds=ended.end.seconds if ended else 0.0,
         exit_code=EXIT_PASSED if success else _exit_code(state),
     )
+
+
+def _without_run_dir(told: PipelineResult) -> PipelineResult:
+    """The run directory is gone: nothing may point into it."""
+    root = Path(told.run_dir or ".")
+
+    def bare(result: ScriptTestResult) -> ScriptTestResult:
+        outputs = {name: path for name, path in result.outputs.items() if not Path(path).is_relative_to(root)}
+        return replace(result, stdout_path=None, stderr_path=None, run_dir=None, outputs=outputs)
+
+    results = {node: bare(result) for node, result in told.script_results.items()}
+    flows = {
+        name: replace(
+            each, result_a=each.result_a and bare(each.result_a), result_b=each.result_b and bare(each.result_b)
+        )
+        for name, each in told.data_flow_results.items()
+    }
+    return replace(told, script_results=results, data_flow_results=flows, run_dir=None)
 
 
 def _exit_code(state: _State) -> int:

@@ -27,7 +27,7 @@ _FIELDS = {
     "image": "image",
     "type": "type",
 }
-_KNOWN = ("script", *_FIELDS, "depends_on", *(name for name in _FIELDS.values() if name not in _FIELDS))
+KNOWN = ("script", *_FIELDS, "depends_on", *(name for name in _FIELDS.values() if name not in _FIELDS))
 _TOP = ("steps", "edges", "nodes", "dag", "name", "metadata", "version")
 
 
@@ -63,8 +63,8 @@ def script_specs(config: Mapping[str, Any], builder: PipelineTestingSpecBuilder)
 def _script_spec(node: str, step: Any, builder: PipelineTestingSpecBuilder) -> ScriptExecutionSpec:
     if not isinstance(step, Mapping):
         raise SpecFault(f"steps.{node}: expected a mapping, as {{'script': 'train.py'}}; got {step!r}")
-    for key in step.keys() - set(_KNOWN):
-        hint = did_you_mean(str(key), _KNOWN) or f"; known here: {listed(_KNOWN)}"
+    for key in step.keys() - set(KNOWN):
+        hint = did_you_mean(str(key), KNOWN) or f"; known here: {listed(KNOWN)}"
         raise SpecFault(f"steps.{node}: unknown key '{key}'{hint}")
     given: dict[str, Any] = {_FIELDS.get(str(key), str(key)): value for key, value in step.items()}
     given.pop("depends_on", None)

@@ -80,6 +80,8 @@ class DataCompatibilityResult:
     result_b: ScriptTestResult | None = None
     risks: tuple[str, ...] = ()
     """What did not break today, but may."""
+    notes: tuple[str, ...] = ()
+    """How the edge was bound, where neither its ports nor equal names say so."""
     schemas: tuple[dict[str, Any], ...] = ()
     """The producer's files: path, format, columns and rows of each."""
     files_read: tuple[str, ...] = ()
@@ -95,6 +97,7 @@ class DataCompatibilityResult:
         lines = [f"{self.script_a} -> {self.script_b}: {word}{formats if self.ports else ''}"]
         lines += [line for issue in self.compatibility_issues for line in _indented(issue)]
         lines += [f"  risk: {risk}" for risk in self.risks]
+        lines += [f"  note: {note}" for note in self.notes]
         return "\n".join(lines)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -102,6 +102,30 @@ class ScriptExecutionSpec(Writable, execution.ScriptExecutionSpec):
         every = self.model_dump(mode="json", by_alias=True)
         changed = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         return {**{key: every[key] for key in _DOCUMENTED}, **changed}
+
+
+class EnhancedScriptExecutionSpec(ScriptExecutionSpec):
+    """A spec whose inputs and outputs have aliases. Every spec may have them; this names the way to add them."""
+
+    @classmethod
+    def from_script_execution_spec(
+        cls,
+        spec: ScriptExecutionSpec,
+        input_aliases: Mapping[str, Sequence[str]] | None = None,
+        output_aliases: Mapping[str, Sequence[str]] | None = None,
+    ) -> Self:
+        """The spec with aliases for its logical names. Raises SpecFault for a name that it does not have."""
+        paths: dict[str, Any] = {}
+        for side, given in (("input", input_aliases or {}), ("output", output_aliases or {})):
+            known: dict[str, str] = getattr(spec, f"{side}_paths")
+            for name in given:
+                if name not in known:
+                    raise SpecFault(f"no {side} '{name}'{did_you_mean(name, known)}; it has: {listed(known)}")
+            paths[f"{side}_path_specs"] = {
+                name: {"logical_name": name, "path": path, "aliases": list(given.get(name, ()))}
+                for name, path in known.items()
+            }
+        return cls.model_validate({**spec.to_dict(), **paths})
 
 
 class DataFlow(Writable):

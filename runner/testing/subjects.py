@@ -17,6 +17,8 @@ from runner.testing.faults import Fault
 from runner.testing.ports import Port, ports
 from runner.testing.specs import ScriptExecutionSpec
 
+_FRAMEWORKS = {"xgboost": "xgboost", "xgboost_cpu": "xgboost"}
+"""Package -> image that has it, where the default has not."""
 _TRAINING = ("/opt/ml/input/", "/opt/ml/model", "/opt/ml/output")
 
 
@@ -33,6 +35,8 @@ class Subject:
     inputs: dict[str, Port] = field(default_factory=dict)
     """By the spec's logical name."""
     outputs: dict[str, Port] = field(default_factory=dict)
+    image: str | None = None
+    """None: the default."""
     env: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, object] | list[object] = field(default_factory=dict)
     fault: Fault | None = None
@@ -95,6 +99,7 @@ def _filled(made: Subject) -> Subject:
         made,
         inputs=inputs,
         outputs=outputs,
+        image=_image(made),
         env=_environment(made),
         arguments=_arguments(made),
         notes=(*made.notes, *notes),
@@ -111,6 +116,14 @@ def _type(made: Subject) -> StepType:
         return StepType.TRAINING
     paths = (*contract.expected_input_paths.values(), *contract.expected_output_paths.values())
     return StepType.TRAINING if any(path.startswith(_TRAINING) for path in paths) else made.spec.type
+
+
+def _image(made: Subject) -> str | None:
+    """The spec's; else the image of this project that has the framework which the contract asks for."""
+    if made.spec.image is not None or made.contract is None:
+        return made.spec.image
+    wanted = [_plain(name).lower() for name in made.contract.contract.framework_requirements]
+    return next((image for package, image in _FRAMEWORKS.items() if package in wanted), None)
 
 
 def _environment(made: Subject) -> dict[str, str]:
