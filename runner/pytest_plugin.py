@@ -1,8 +1,8 @@
 """The pytest plug-in: `*.pipeline.yaml` files become tests, an item per step and per edge; and a fixture.
 
-Imported by every pytest run of an environment that has this package, so it imports nothing by itself: what it needs
-is loaded when a pipeline file is collected, or the fixture called. A file is run once, whatever items are chosen, and once for all workers of
-xdist: the first that needs it runs it, the others wait and read its results.
+Imported by every pytest run of an environment that has this package, so it imports nothing by itself: what it needs is
+loaded when a pipeline file is collected, or the fixture called. A file is run once, whatever items are chosen, and once
+for all workers of xdist: the first that needs it runs it, the others wait and read its results.
 """
 
 from __future__ import annotations

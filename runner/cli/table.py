@@ -16,7 +16,7 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "test-script": ("testing:test_script", "Run one script by itself, by its spec or contract."),
         "test-compatibility": (
             "testing:test_compatibility",
-            "Run one script on what another wrote; say what does not fit.",
+            "Run one script on what another wrote.",
         ),
         "test-pipeline": ("testing:test_pipeline", "Run a pipeline once, chained; tell each step and each edge."),
         "specs": ("specs:specs", "List, show or edit the specs of a workspace."),

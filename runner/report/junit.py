@@ -204,7 +204,10 @@ def legal(text: str) -> str:
 
 
 def write_file(path: Path, data: bytes) -> None:
-    """Write a report. Readers see the old file or the new one, never a part. A device or pipe is written as it is. Raises OSError."""
+    """Write a report: readers see the old file or the new one, never a part. A device or pipe is written as it is.
+
+    Raises OSError.
+    """
     if path.exists() and not path.is_file():
         path.write_bytes(data)
     else:

@@ -85,8 +85,8 @@ def _why(result: StepResult) -> tuple[str, str, str | None]:
         return kind, f"{kind}: {result.reason}", None
     kind = kind if result.verdict not in (Verdict.EXIT, Verdict.OOM, Verdict.TIMEOUT) else found.kind.value
     raised = next(iter(found.evidence), "")
-    parts = [found.sentence, *([raised] if raised and raised not in found.sentence else []), f"({result.reason})"]
-    return kind, f"{kind}: {' '.join(parts)}", found.fix or None
+    known = [raised] if raised and raised not in found.sentence else []
+    return kind, f"{kind}: {found.sentence} ({'; '.join([*known, result.reason])})", found.fix or None
 
 
 def _traceback(step: StepLayout) -> str | None:
