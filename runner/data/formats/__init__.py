@@ -7,7 +7,7 @@ disagree so that a reader who goes by the name fails, `fault` says so, else `det
 What is read
 - Delimited text (`csv`, `tsv`): by `,`, tab, `;` or `|`; quoted with `"`; UTF-8, UTF-16 and UTF-32 by their marks,
   UTF-16 without one by its zeros, else latin-1 as a guess. Whether the first line is a header: `dialect.has_header`.
-  What is missing, and what the values are: `families`. A ragged row, NUL bytes, an unclosed quote, a row that was cut
+  What is missing, and what the values are: `values`. A ragged row, NUL bytes, an unclosed quote, a row that was cut
   are faults that name the row or line.
 - JSON: an array of records or of arrays, a mapping of columns (lists, or pandas' `{column: {label: value}}`); any
   other document is checked and its keys are named. JSON lines: an object or array in each line.
@@ -27,12 +27,12 @@ What is not
 - Data pages of parquet, values of arrays, members of archives.
 
 How far. By default the first MiB (some 10,000 rows at most) and of a plain text up to eight blocks of 64 KiB from
-further on, the last from the file's end; then `complete` is False and `rows` an estimate. With `whole` all of it.
-Memory stays bounded in both ways, since values are counted and forgotten: whether a column is `unique` is told only as
-long as all columns together have no more than 250,000 values to remember (else None). What unpacks to over 256 MiB
-and over a hundred times its size is not read further.
+further on, the last from the file's end; then `complete` is False and `rows` an estimate. With `whole` all of it, in
+pieces. Memory stays bounded in both ways, since values are counted and forgotten: whether a column is `unique` is told
+only as long as all columns together have no more than 250,000 values to remember (else None). What unpacks to over
+256 MiB and over a hundred times its size is not read further.
 """
 
-from runner.data.formats.describe import BUDGET, MOST_FILES, describe, describe_tree
+from runner.data.formats.describing import BUDGET, MOST_FILES, describe, describe_tree
 
 __all__ = ["BUDGET", "MOST_FILES", "describe", "describe_tree"]

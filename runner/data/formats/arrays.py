@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 import zipfile
 from dataclasses import replace
 from typing import Any
@@ -17,6 +18,8 @@ _MOST_MEMBERS = 1000
 _MOST_DETAILS = 50
 _FAMILIES = {"b": Family.BOOL, "i": Family.INT, "u": Family.INT, "f": Family.FLOAT, "M": Family.DATETIME}
 _MORE = {"m": Family.INT, "c": Family.FLOAT, "U": Family.STRING, "S": Family.BINARY, "V": Family.BINARY}
+_BROKEN = (ValueError, TypeError, SyntaxError, RecursionError, tokenize.TokenError, Damaged)
+"""What numpy raises for a header that is none."""
 _OBJECTS = "holds pickled Python objects, which `numpy.load` refuses without allow_pickle"
 
 
@@ -25,7 +28,7 @@ def read_npy(file: DataFile) -> FileSchema:
     base = replace(file.base, format=Format.NPY)
     try:
         shape, dtype, offset, order = _header(file.head)
-    except (ValueError, Damaged) as error:
+    except _BROKEN as error:
         return replace(base, fault=f"its header is broken: {error}".splitlines()[0])
     details = {"dtype": str(dtype), "order": order}
     if dtype.hasobject:
@@ -53,6 +56,8 @@ def _header(data: bytes) -> tuple[tuple[int, ...], Any, int, str]:
         raise Damaged(f"its version {version[0]}.{version[1]} is unknown")
     read = npy.read_array_header_1_0 if version == (1, 0) else npy.read_array_header_2_0
     shape, fortran, dtype = read(stream)
+    if version == (3, 0) and dtype.names:  # its names are UTF-8
+        dtype.names = tuple(name.encode("latin-1").decode() for name in dtype.names)
     return tuple(shape), dtype, stream.tell(), "Fortran" if fortran else "C"
 
 
@@ -92,7 +97,7 @@ def _members(archive: zipfile.ZipFile, names: list[str]) -> tuple[dict[str, str]
         try:
             with archive.open(name) as member:
                 shape, dtype, _, _ = _header(member.read(_HEADER))
-        except (zipfile.BadZipFile, ValueError, RuntimeError, EOFError, Damaged) as error:
+        except (zipfile.BadZipFile, RuntimeError, EOFError, *_BROKEN) as error:
             return details, f"its array {plain!r} is broken: {str(error).splitlines()[0]}"
         details[plain] = f"{dtype} {shape}" + (f": {_OBJECTS}" if dtype.hasobject else "")
     return details, None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from runner.data.formats.contents import DataFile, Limits
 from runner.data.formats.dialect import Dialect, column_names, has_header
-from runner.data.formats.lines import LONGEST, Lines, later_blocks
+from runner.data.formats.lines import LONGEST, Lines
 from runner.data.formats.rows import MOST_COLUMNS, Grid
 from runner.data.tables import FileSchema, Format
 
@@ -57,8 +57,14 @@ class _Rows:
                 return
         self.closed = not waiting and self.lines.fault is None
         if waiting and self.lines.ended:
-            self.fault = f"a quoted value in or after line {self._line + 1:,} is never closed"
+            self.fault = f"a quoted value in the row of line {self._line + self._open_at(waiting):,} is never closed"
             yield self._parsed(waiting, to_the_end=True)
+
+    def _open_at(self, lines: list[str]) -> int:
+        """The line, from 1, in which the last row of these begins."""
+        reader = csv.reader(lines, delimiter=self.delimiter)
+        ends = [0, *(reader.line_num for _ in reader)]
+        return ends[-2] + 1
 
     def _check(self, lines: list[str]) -> None:
         if sum(map(len, lines)) > _LONGEST_ROW:
@@ -74,7 +80,7 @@ class _Rows:
         try:
             rows.extend(reader)
         except csv.Error as error:  # of what came before it `extend` has kept all
-            self.stopped = f"after line {self._line + reader.line_num:,}: {error}"
+            self.stopped = f"in line {self._line + reader.line_num:,}: {error}"
         else:
             last = rows.pop()
             if last != [_END] and not to_the_end:
@@ -97,14 +103,15 @@ def read_delimited(file: DataFile, encoding: str, dialect: Dialect, limits: Limi
     grid.add(first[1:] if header else first)
     for chunk in chunks:
         grid.add(chunk)
-    broken = lines.fault or rows.fault
     half = _half(grid, rows.width) if lines.cut else None
-    complete = rows.closed and not broken
+    complete = rows.closed and not rows.fault
     count: int | None = grid.rows
     if not complete:
         count, half = _further(file, rows, grid, details)
         details["rows read"] = f"{grid.rows:,}"
-        count = None if broken or rows.stopped else count
+        count = None if lines.fault or rows.fault or rows.stopped else count
+    if rows.stopped:
+        details["not read further"] = rows.stopped
     return replace(
         file.base,
         format=Format.TSV if dialect.delimiter == "\t" else Format.CSV,
@@ -155,8 +162,8 @@ def _names(first: list[list[str]], dialect: Dialect, details: dict[str, str], *,
 def _further(file: DataFile, rows: _Rows, grid: Grid, details: dict[str, str]) -> tuple[int, str | None]:
     """Look into blocks further on. Returns an estimate of all rows, and what is wrong with the last row."""
     seen, aside, half = rows.lines.given, 0, None
-    blocks = later_blocks(file, rows.lines.decoder.encoding, rows.lines.position)
-    for text, cut in () if rows.broken_lines or rows.fault or rows.stopped else blocks:
+    known = not (rows.broken_lines or rows.fault or rows.stopped or rows.lines.fault)
+    for text, cut in rows.lines.later(file) if known else ():
         try:
             found = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=rows.delimiter) if row]
         except csv.Error:

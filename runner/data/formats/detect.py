@@ -127,8 +127,8 @@ def disagreement(claim: Claim, found: Format, compression: str | None) -> tuple[
 def _packing(claim: Claim, found: Format, compression: str | None) -> str | None:
     if claim.compression == compression or found in (Format.EMPTY, Format.PARQUET):
         return None
-    if found is Format.PICKLE and claim.compression is None:
-        return None  # joblib looks at the content
+    if found in (Format.PICKLE, Format.TAR) and claim.compression is None:
+        return None  # joblib and tarfile look at the content
     if compression is None:
         return f"its name says {claim.compression}, but it is not compressed"
     if claim.compression is None and claim.format is not None:

@@ -8,7 +8,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.data.formats.families import text_family
+from runner.data.formats.values import text_family
 from runner.data.tables import Family
 
 _DELIMITERS = "\t;|,"

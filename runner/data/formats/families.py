@@ -1,50 +1,20 @@
-"""What the values of one column are, told from the values, chunk by chunk.
-
-Of the texts of a delimited file these are missing, as for pandas' `read_csv`: the empty text, `#N/A`, `#N/A N/A`,
-`#NA`, `-1.#IND`, `-1.#QNAN`, `-NaN`, `-nan`, `1.#IND`, `1.#QNAN`, `<NA>`, `N/A`, `NA`, `NULL`, `NaN`, `None`, `n/a`,
-`nan`, `null`; nothing else is, not even ` NA`. Of JSON, null and NaN are missing, and a key that a record lacks.
-
-A number is what pandas takes for one (also with blanks around it, `inf`, `.5`), but for one thing: what starts with a
-zero and another digit (`007`, a code) is text here, since as a number it would lose its zeros. Integers may have any
-size. A bool is `true`, `True`, `TRUE` and the like. A time is ISO 8601: a date, or a date and a time of day, with or
-without an offset; all of a column with one or all without. Values of several kinds make a column of strings, but for
-integers among floats.
-"""
+"""What one column is, told from its values, chunk by chunk; of the values little is kept."""
 
 from __future__ import annotations
 
 import datetime as dt
-import math
-import re
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+from runner.data.formats.values import MISSING, Group, json_family, json_group, kinds_of
 from runner.data.tables import Column, Family
 
-MISSING = frozenset(
-    {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN", "<NA>", "N/A", "NA"}
-    | {"NULL", "NaN", "None", "n/a", "nan", "null"}
-)
-BOOLS = {text: text.lower() for word in ("true", "false") for text in (word, word.title(), word.upper())}
 FEW = 50
 """A text column of at most so many different values, each there `OFTEN` times on average, is a category."""
 OFTEN = 5
 _SHORT = 64
 """Characters of a category's value at most."""
-# Possessive (`++`), so that a text of any length is read once.
-_INT = r" *+[+-]?+(?:0|[1-9][0-9]{0,3999}+) *+"
-_NUMBER = (
-    r" *+[+-]?+(?:(?:(?:0|[1-9][0-9]*+)(?:\.[0-9]*+)?+|\.[0-9]++)(?:[eE][+-]?+[0-9]++)?+"
-    r"|[iI][nN][fF](?:[iI][nN][iI][tT][yY])?+) *+"
-)
-_INTS, _NUMBERS = re.compile(f"(?:{_INT}\n)*+"), re.compile(f"(?:{_NUMBER}\n)*+")
-_ONE_INT, _ONE_NUMBER = re.compile(_INT), re.compile(_NUMBER)
-_TIME = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?:[T ][0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]{1,9})?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
-)
 _LONG = 1 << 63
-Group = tuple[Family, Collection[str], Collection[Any]]
-"""Different values of one kind: as texts, and as what can be compared."""
 
 
 class Room:
@@ -101,7 +71,7 @@ class Tally:
         if self._mixed or Family.STRING in self._samples:  # text it is and stays
             self._as_text(distinct, present)
             return
-        groups = _kinds(distinct)
+        groups = kinds_of(distinct)
         for family, texts, _ in groups:
             if family not in self._samples:
                 first = next(index for index, value in enumerate(values) if value in texts)
@@ -112,7 +82,7 @@ class Tally:
         """Values of JSON, each with its row; missing ones count as if they were not there."""
         by_family: dict[Family, list[Any]] = {}
         for value, row in values:
-            family = _family(value)
+            family = json_family(value)
             if family is not None:
                 by_family.setdefault(family, []).append(value)
                 self._samples.setdefault(family, (value, row))
@@ -123,7 +93,7 @@ class Tally:
             self._unique = None
             self._forget()
         elif by_family:
-            self._take([_json_group(family, found) for family, found in by_family.items()], present)
+            self._take([json_group(family, found) for family, found in by_family.items()], present)
 
     def _take(self, groups: Iterable[Group], present: int) -> None:
         """A chunk's different values, of one or more kinds; the first of each kind is noted already."""
@@ -239,64 +209,6 @@ def _memos(groups: Iterable[Group]) -> set[float]:
     return found
 
 
-def _json_group(family: Family, found: list[Any]) -> Group:
-    if family is Family.BOOL:
-        texts = {str(value).lower() for value in found}
-        return family, texts, texts
-    different = set(found)
-    texts = set(map(str, different))
-    return family, texts, {_time(text) for text in texts} if family is Family.DATETIME else different
-
-
-def _kinds(distinct: set[str]) -> list[Group]:
-    """Texts by what they are, with the values to compare; all at once where all are of one kind."""
-    joined = "\n".join(distinct) + "\n"
-    if joined.count("\n") == len(distinct):
-        if _INTS.fullmatch(joined):
-            return [(Family.INT, distinct, set(map(int, distinct)))]
-        if _NUMBERS.fullmatch(joined):
-            return [(Family.FLOAT, distinct, set(map(float, distinct)))]
-    found: dict[Family, dict[str, Any]] = {}
-    for text in distinct:
-        family, key = _kind(text)
-        found.setdefault(family, {})[text] = key
-    return [(family, texts.keys(), texts.values()) for family, texts in found.items()]
-
-
-def _kind(text: str) -> tuple[Family, Any]:
-    if _ONE_INT.fullmatch(text):
-        return Family.INT, int(text)
-    if _ONE_NUMBER.fullmatch(text):
-        return Family.FLOAT, float(text)
-    if text in BOOLS:
-        return Family.BOOL, BOOLS[text]
-    moment = _time(text)
-    return (Family.STRING, text) if moment is None else (Family.DATETIME, moment)
-
-
-def _family(value: object) -> Family | None:
-    """Of a value of JSON; None: missing."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return None
-    if isinstance(value, str):
-        return Family.STRING if _time(value) is None else Family.DATETIME
-    if isinstance(value, bool):
-        return Family.BOOL
-    if isinstance(value, int | float):
-        return Family.INT if isinstance(value, int) else Family.FLOAT
-    return Family.NESTED
-
-
-def _time(text: str) -> dt.datetime | None:
-    if not _TIME.fullmatch(text):
-        return None
-    try:
-        moment = dt.datetime.fromisoformat(text)
-    except ValueError:  # a 13th month
-        return None
-    return moment
-
-
 def _bound(value: Any) -> float | str | None:
     if not isinstance(value, dt.datetime):
         return value  # type: ignore[no-any-return]  # an int or float
@@ -306,8 +218,3 @@ def _bound(value: Any) -> float | str | None:
 def _shown(value: object) -> str:
     text = repr(value)
     return text if len(text) <= _SHORT else f"{text[:_SHORT]}..."
-
-
-def text_family(text: str) -> Family:
-    """What one text of a delimited file is; NULL: missing."""
-    return Family.NULL if text in MISSING else _kind(text)[0]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from runner.data.formats.contents import Damaged, DataFile, Limits
 from runner.data.formats.families import Room, Tally
 from runner.data.formats.jsontext import JsonText
-from runner.data.formats.lines import Lines, later_blocks
+from runner.data.formats.lines import Lines
 from runner.data.formats.rows import MOST_COLUMNS, Records, mixtures
 from runner.data.tables import FileSchema, Format
 
@@ -247,7 +247,7 @@ def _line_blocks(file: DataFile, lines: Lines, rows: _LineRows) -> int:
     """Add rows from further on; returns an estimate of all."""
     seen = lines.given
     if not lines.fault:
-        for text, cut in later_blocks(file, lines.decoder.encoding, lines.position):
+        for text, cut in lines.later(file):
             found = text.split("\n")
             seen += len(text)
             for place, line in enumerate(found, 1):

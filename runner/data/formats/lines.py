@@ -80,14 +80,19 @@ class Lines:
         self._number += len(lines)
         return lines
 
+    def later(self, file: DataFile) -> Iterator[tuple[str, bool]]:
+        """Texts from behind the place where the lines were left, and whether one ends within a line.
+
+        What goes wrong ends them and is told in `fault`.
+        """
+        try:
+            yield from _later_blocks(file, self.decoder.encoding, self._content.position)
+        except OSError as error:
+            self.fault = f"cannot be read further: {error.strerror or error}"
+
     def in_all(self) -> float:
         """An estimate of the characters of the whole text."""
         return self._content.total() * self._decoded / max(1, self._content.position)
-
-    @property
-    def position(self) -> int:
-        """Bytes of the unpacked file that were read, a little more than what was given."""
-        return self._content.position
 
     @property
     def details(self) -> dict[str, str]:
@@ -97,7 +102,7 @@ class Lines:
         return {**found, "line ends": ", ".join(ends)} if ends else found
 
 
-def later_blocks(file: DataFile, encoding: str, start: int) -> Iterator[tuple[str, bool]]:
+def _later_blocks(file: DataFile, encoding: str, start: int) -> Iterator[tuple[str, bool]]:
     """Texts from places spread over the rest of the file, cut at line borders, the last from its end; and whether that
     one ends within a line. None of a packed file, which cannot be entered in the middle. Raises OSError.
     """

@@ -72,7 +72,10 @@ def _told(base: FileSchema, metadata: Any, schema: Any) -> FileSchema:
     columns, leaf = [], 0
     for field in schema:
         leaves = _leaves(field.type)
-        columns.append(_column(field, facts.get(leaf) if leaves == 1 and not _nested(field.type) else None, details))
+        fact = facts.get(leaf) if leaves == 1 and not _nested(field.type) else None
+        if _family(field.type) is Family.NULL:
+            fact = _Facts(nulls=metadata.num_rows)
+        columns.append(_column(field, fact, details))
         leaf += leaves
     codecs = {metadata.row_group(0).column(place).compression.lower() for place in _few(metadata)}
     codecs.discard("uncompressed")
@@ -208,6 +211,7 @@ def _leaves(kind: Any) -> int:
 
 
 def _pandas_index(schema: Any) -> str:
-    """Columns that pandas wrote as its index, and takes for that again."""
+    """What pandas wrote as its index, and takes for that again; a range of numbers is no column of the file."""
     known = (schema.pandas_metadata or {}).get("index_columns") or []
-    return ", ".join(name for name in known if isinstance(name, str))
+    names = [each if isinstance(each, str) else each.get("name") and f"{each['name']} (a range)" for each in known]
+    return ", ".join(filter(None, names))

@@ -159,9 +159,11 @@ def _looked_into(file: DataFile, limits: Limits) -> FileSchema:
     fault, note = disagreement(claim, schema.format, file.compression)
     if found.zipped and schema.fault:
         fault = None  # said already
-    faults = [each for each in (schema.fault, fault) if each]
+    damage = None if file.damage is None or file.damage in (schema.fault or "") else file.damage
+    faults = [each for each in (schema.fault, damage, fault) if each]
     details = {**schema.details, "name": note} if note else schema.details
-    return replace(schema, fault="; ".join(dict.fromkeys(faults)) or None, details=details)
+    whole = schema.complete and not damage
+    return replace(schema, fault="; ".join(faults) or None, details=details, complete=whole)
 
 
 def _read(file: DataFile, found: Found, claim: Claim, limits: Limits) -> FileSchema:
