@@ -222,7 +222,7 @@ HEALTH = [
         "3.invocations.status",
         ("3.invocations",),
         _step("    transform: {max_retries: 1}", ANSWER=500),
-        _failed("transform", "was answered with 500: this model will not answer (tried 2 times)"),
+        _failed("transform", "was answered with 500 (tried 2 times): this model will not answer"),
         exit_code=1,
     ),
     _case(

@@ -3,7 +3,8 @@
 
 PING (status, 200), ANSWER (status, 200), SLOW (seconds before an answer), DIE (exit status, at the first invocation),
 EARLY (exit status, at once), IGNORE (of SIGTERM), BIND (0.0.0.0), PARAMETERS (body of /execution-parameters),
-EAT (memory, at the first invocation), FLAKY (number of invocations that are answered with 503 first).
+EAT (memory, at the first invocation), FLAKY (number of invocations that are answered with 503 first),
+ECHO (number: an error's body is that many letters, and then its AWS secrets).
 Each line of its stdout is a JSON document. It answers an invocation with the body's lines in upper case.
 """
 
@@ -62,7 +63,13 @@ class Handler(BaseHTTPRequestHandler):
         status = 503 if call <= int(os.environ.get("FLAKY", "0")) else int(os.environ.get("ANSWER", "200"))
         with SAY:
             BUSY[0] -= 1
-        self.answer(status, body.upper() if status == 200 else b"this model\nwill not answer")
+        self.answer(status, body.upper() if status == 200 else self.excuse())
+
+    def excuse(self):
+        if "ECHO" not in os.environ:
+            return b"this model\nwill not answer"
+        secret = [os.environ[name] for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+        return ("x" * int(os.environ["ECHO"]) + " ".join(secret) + json.dumps(dict(os.environ)) * 9).encode()
 
     def answer(self, status, body):
         self.send_response(status)
