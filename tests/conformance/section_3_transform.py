@@ -11,6 +11,7 @@ from typing import Any
 
 from conformance import serving_image
 from conformance.cases import Case, Ran, execute
+from conformance.ways import cli, nothing_started
 
 ROWS = "a,1\nb,2\nc,3\n"
 TRAIN = """
@@ -23,6 +24,15 @@ TRAIN_PY = """
 open("/opt/ml/model/weights.txt", "w").write("w")
 import os; os.mkdir("/opt/ml/model/code"); open("/opt/ml/model/code/inference.py", "w").write("pass")
 """
+
+
+MAKE = """
+  Make:
+    image: python
+    script: make.py
+    outputs: [model]
+"""
+MAKE_PY = 'open("/opt/ml/processing/output/model/model.tar.gz", "w").write("no archive")'
 
 
 def _step(text: str = "", **env: object) -> str:
@@ -115,6 +125,12 @@ def _unpacked(ran: Ran) -> None:
     assert _told(ran)[0]["model"] == {"weights.txt": "w", "code/inference.py": "pass"}
 
 
+def _refused(ran: Ran) -> None:
+    """A model of the host's: before anything starts."""
+    assert any("steps.s.inputs.model: 'm/model.tar.gz': model.tar.gz cannot" in notice for notice in ran.notices)
+    nothing_started(ran)
+
+
 SERVER = [
     _case("3.serve", ("3.serve",), _step(), _serves),
     _case(
@@ -142,10 +158,21 @@ SERVER = [
     _case(
         "3.model.damaged",
         ("2.consumer.transform",),
-        _step().replace("inputs: {", "inputs: {model: m/model.tar.gz, "),
+        _step().replace("steps:", f"steps:{MAKE}").replace("inputs: {", "inputs: {model: {from: Make.model}, "),
         _failed("transform", "model.tar.gz cannot be unpacked"),
-        {"data/rows.csv": ROWS, "m/model.tar.gz": b"no archive"},
+        {"data/rows.csv": ROWS, "make.py": MAKE_PY},
         exit_code=1,
+    ),
+    replace(
+        _case(
+            "3.model.refused",
+            ("2.consumer.transform",),
+            _step().replace("inputs: {", "inputs: {model: m/model.tar.gz, "),
+            _refused,
+            {"data/rows.csv": ROWS, "m/model.tar.gz": b"no archive"},
+            exit_code=2,
+        ),
+        run=cli("run", "pipeline.yaml"),
     ),
 ]
 
