@@ -290,6 +290,7 @@ def _image(reference: str, raw: dict[str, Any], found: Probe) -> Image:
         python=found.python,
         python_version=found.version,
         mode=found.mode,
+        programs=found.programs,
     )
 
 

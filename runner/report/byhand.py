@@ -59,8 +59,8 @@ def _images(plan: Plan) -> Iterable[str]:
         yield f"# Docker must have the images first: run-pipeline images build {' '.join(built)}"
     if others:
         yield f"# {'It also needs' if built else 'Docker must have, or be able to pull,'} {', '.join(others)}"
-    for name in names:
-        if (stand := stand_in(name)) is not None:
+    for name, serve in sorted({(step.job.image, step.job.serves) for step in plan.steps}):
+        if (stand := stand_in(name, serve=serve)) is not None:
             yield f"# A run takes '{stand.image}' where {one_line(name)} is not present: {stand.differs()}"
 
 

@@ -125,6 +125,11 @@ def _unpacked(ran: Ran) -> None:
     assert _told(ran)[0]["model"] == {"weights.txt": "w", "code/inference.py": "pass"}
 
 
+def _no_serve(ran: Ran) -> None:
+    assert any("steps.s.image: the step needs a program `serve`, and its image 'python'" in n for n in ran.notices)
+    nothing_started(ran)
+
+
 def _refused(ran: Ran) -> None:
     """A model of the host's: before anything starts."""
     assert any("steps.s.inputs.model: 'm/model.tar.gz': model.tar.gz cannot" in notice for notice in ran.notices)
@@ -162,6 +167,10 @@ SERVER = [
         _failed("transform", "model.tar.gz cannot be unpacked"),
         {"data/rows.csv": ROWS, "make.py": MAKE_PY},
         exit_code=1,
+    ),
+    replace(
+        _case("3.serve.missing", ("3.serve",), _step().replace(serving_image.TAG, "python"), _no_serve, exit_code=2),
+        run=cli("run", "pipeline.yaml"),
     ),
     replace(
         _case(
