@@ -2,8 +2,9 @@
 """A server for the conformance cases: stdlib, told by its environment what to do wrong.
 
 PING (status, 200), ANSWER (status, 200), SLOW (seconds before an answer), DIE (exit status, at the first invocation),
-EARLY (exit status, at once), IGNORE (of SIGTERM), BIND (0.0.0.0), PARAMETERS (body of /execution-parameters),
-EAT (memory, at the first invocation), FLAKY (number of invocations that are answered with 503 first),
+EARLY (exit status, at once, or LATER seconds later), IGNORE (of SIGTERM), BIND (0.0.0.0),
+PARAMETERS (body of /execution-parameters), EAT (memory, at the first invocation),
+FLAKY (number of invocations that are answered with 503 first),
 ECHO (number: an error's body is that many letters, and then its AWS secrets).
 Each line of its stdout is a JSON document. It answers an invocation with the body's lines in upper case.
 """
@@ -90,5 +91,6 @@ def stop(number, _frame):
 signal.signal(signal.SIGTERM, stop)
 say(argv=sys.argv[1:], env=dict(os.environ), model=model(), root=sorted(path.name for path in Path("/").iterdir()))
 if "EARLY" in os.environ:
+    time.sleep(float(os.environ.get("LATER", "0")))
     sys.exit(int(os.environ["EARLY"]))
 ThreadingHTTPServer((os.environ.get("BIND", "0.0.0.0"), 8080), Handler).serve_forever()
