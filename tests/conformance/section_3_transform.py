@@ -11,7 +11,7 @@ from typing import Any
 
 from conformance import serving_image
 from conformance.cases import Case, Ran, execute
-from conformance.ways import cli, nothing_started
+from conformance.ways import PROBE, cli, nothing_started, on_image
 
 ROWS = "a,1\nb,2\nc,3\n"
 TRAIN = """
@@ -387,4 +387,62 @@ DATA = [
     ),
 ]
 
-CASES = [*SERVER, *HEALTH, *DATA]
+# -- what the server did
+
+
+def _trace(ran: Ran) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ran.root / "steps" / "s" / "trace.json").read_text())
+    return found
+
+
+def _watched(ran: Ran) -> None:
+    found = _trace(ran)
+    assert (found["traced"], found["why"]) == (True, "")
+    assert found["inputs"] == {"model": "read"}
+    assert "10.9.8.7:80" in found["connections"]
+    network, lost = sorted(ran.result()["warnings"], reverse=True)
+    assert network.startswith("tried to connect, and the step has no network")
+    assert network.endswith(": 10.9.8.7:80")
+    assert lost == "SageMaker throws away what is written outside of the outputs: /opt/ml/beside"
+    env = _told(ran)[0]["env"]
+    assert not [name for name in env if name.startswith("_RUN_PIPELINE") or name == "PYTHONPATH"]
+
+
+def _unwatched(ran: Ran) -> None:
+    found = _trace(ran)
+    assert (found["traced"], found["why"]) == (False, "its entrypoint is serve, and not Python")
+    assert found["inputs"] == {"model": "read"}  # as the kernel saw
+    assert ran.result()["warnings"] == []
+    env = _told(ran)[0]["env"]
+    assert not [name for name in env if name.startswith("_RUN_PIPELINE") or name == "PYTHONPATH"]
+
+
+def _behind_a_shell(engine: Any, directory: Path) -> Ran:
+    """The same server, started by a `serve` that is a shell script."""
+    serving_image.ensure()
+    move = "mv /usr/local/bin/serve /usr/local/bin/server"
+    shell = (
+        "printf '#!/bin/sh\\nexec /usr/local/bin/server\\n' > /usr/local/bin/serve && chmod 755 /usr/local/bin/serve"
+    )
+    return on_image(f"RUN {move} && {shell}", base=serving_image.TAG)(engine, directory)
+
+
+MODEL_OF_TRAIN = {"data/rows.csv": ROWS, "train.py": TRAIN_PY}
+WITH_MODEL = (
+    _step(OUT="1").replace("steps:", f"steps:{TRAIN}").replace("inputs: {", "inputs: {model: {from: Train.model}, ")
+)
+TRACE = [
+    _case("3.trace", ("3.serve",), WITH_MODEL, _watched, MODEL_OF_TRAIN),
+    replace(
+        _case(
+            "3.trace.shell",
+            ("3.serve",),
+            WITH_MODEL.replace(serving_image.TAG, PROBE).replace("OUT: '1'", "A: b"),
+            _unwatched,
+            MODEL_OF_TRAIN,
+        ),
+        run=_behind_a_shell,
+    ),
+]
+
+CASES = [*SERVER, *HEALTH, *DATA, *TRACE]

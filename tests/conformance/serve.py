@@ -6,12 +6,14 @@ EARLY (exit status, at once, or LATER seconds later), IGNORE (of SIGTERM), BIND 
 PARAMETERS (body of /execution-parameters), EAT (memory, at the first invocation),
 FLAKY (number of invocations that are answered with 503 first),
 ECHO (number: an error's body is that many letters, and then its AWS secrets).
+OUT (no value: at an invocation it connects to the outside, and writes beside its model).
 Each line of its stdout is a JSON document. It answers an invocation with the body's lines in upper case.
 """
 
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -38,6 +40,14 @@ def model():
     return found
 
 
+def reach_out():
+    Path("/opt/ml/beside").write_text("x")
+    try:
+        socket.create_connection(("10.9.8.7", 80), 1)
+    except OSError:
+        return
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         parameters = os.environ.get("PARAMETERS")
@@ -58,6 +68,8 @@ class Handler(BaseHTTPRequestHandler):
         say(path=self.path, size=len(body), lines=body.count(b"\n"), start=body[:20].decode(), busy=BUSY[0], **headers)
         if "DIE" in os.environ:
             os._exit(int(os.environ["DIE"]))
+        if "OUT" in os.environ:
+            reach_out()
         if "EAT" in os.environ:
             os.environ["EATEN"] = "x" * (1 << 30)
         time.sleep(float(os.environ.get("SLOW", "0")) * (2 if body.startswith(b"slow") else 1))
