@@ -76,7 +76,7 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
     document = io.StringIO()  # written to stdout at the end, so that there is never more than one
     with open_engine() as engine:
         sweep(engine, quiet=display.verbosity < 0)
-        provide_images(engine, [step.job.image for step in plan.steps], quiet=display.verbosity < 0, plan=plan)
+        provide_images(engine, plan, quiet=display.verbosity < 0)
         finished = _execute(plan, engine, pace, _person(display), programs(display, document), interrupts)
     if display.as_json:
         try:
@@ -164,25 +164,24 @@ def sweep(engine: Engine, *, quiet: bool = False) -> None:
         note(f"the engine would not remove {names}; see `run-pipeline clean`")
 
 
-def provide_images(engine: Engine, references: Sequence[str], *, quiet: bool = False, plan: Plan | None = None) -> None:
+def provide_images(engine: Engine, plan: Plan, *, quiet: bool = False) -> None:
     """Build or pull what is missing on the engine; the progress goes to stderr. For an image of SageMaker's that is not
     there the one that stands for it is enough.
 
-    Raises ImageUnavailable, which says where the `plan` names the image.
+    Raises ImageUnavailable, which says where the plan names the image.
     """
     from runner.engine import images
     from runner.errors import ImageUnavailable
-    from runner.pipeline.fitting import place_of_image, present_image
+    from runner.pipeline.fitting import missing_image, present_image
 
-    for reference in dict.fromkeys(references):
+    for reference, serve in dict.fromkeys((step.job.image, step.job.serves) for step in plan.steps):
         with contextlib.suppress(ImageUnavailable):
-            present_image(engine, reference)
+            present_image(engine, reference, serve=serve)
             continue
         try:
-            images.ensure(images.stands_for(reference), _no_log if quiet else note)
+            images.ensure(images.stands_for(reference, serve=serve), _no_log if quiet else note)
         except ImageUnavailable as error:
-            place = place_of_image(plan, reference) if plan is not None else ""
-            raise ImageUnavailable(place + error.message, remedy=error.remedy) from error
+            raise missing_image(plan, reference, error, serve=serve) from error
 
 
 def _no_log(_: str) -> None:

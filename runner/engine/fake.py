@@ -144,6 +144,7 @@ class FakeEngine:
 
     - `modes`: by image reference, how that image starts; `mode` for all others.
     - `missing`: image references that are not there.
+    - `programs`: by image reference, which of `serve` and `train` it has; others are not asked.
     - `hook`: called at every point, to wait or to raise.
     - `lose()`: from now on the engine is gone: calls raise EngineLost, running steps end as infrastructure.
     """
@@ -158,6 +159,7 @@ class FakeEngine:
         mode: StartMode = StartMode.PLAIN,
         modes: Mapping[str, StartMode] | None = None,
         missing: Sequence[str] = (),
+        programs: Mapping[str, Sequence[str]] | None = None,
         cpus: int = 8,
         memory: int = 16 << 30,
         hook: Hook | None = None,
@@ -167,6 +169,7 @@ class FakeEngine:
         self.launches: dict[str, Launch] = {}
         self.containers: dict[str, FakeContainer] = {}
         self._default, self._mode, self._modes, self._missing = default, mode, dict(modes or {}), frozenset(missing)
+        self._programs = {reference: tuple(names) for reference, names in (programs or {}).items()}
         self._cpus, self._memory, self._hook = cpus, memory, hook
         self._lock, self._ids, self._lost = threading.Lock(), itertools.count(1), False
 
@@ -194,6 +197,7 @@ class FakeEngine:
         return Image(
             reference=reference, id=f"sha256:{reference}", entrypoint=(), cmd=("python3",), env=(), user="",
             working_dir="", python=python, python_version=python and "3.11.0", mode=mode,
+            programs=self._programs.get(reference),
         )  # fmt: skip
 
     def collect(self, wanted: Installation) -> Path:
