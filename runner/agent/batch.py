@@ -4,7 +4,8 @@ It runs in a container of its own, in the server's network, and like the agent i
 library only, the syntax of Python 3.7, one text (`records.py` and this file). Its one argument is a JSON document:
 `data`, `output` (directories), the fields of `runner.sagemaker.job.Transform`, and `port`. It ends with 0 and one JSON
 document on stdout, whatever the server did:
-  done (bool), files, requests, records (int), kind and words (of a failure), notes (list)
+  done (bool), files, requests, records (int), notes (list), and of a failure kind, words and answer (texts)
+`answer` is the beginning of what the server itself said, on one line: whoever shows it masks and shortens it first.
 Any other end means that this program failed, not the server.
 
 Answers are written in the order of the requests. Memory is bounded by `max_concurrent` requests of `max_payload` each,
@@ -27,7 +28,7 @@ from runner.agent.records import MEGABYTE, Fault, requests
 
 CHUNK = 1 << 16
 PING_SECONDS = 2.0  # for each try
-SHOWN = 300  # characters of an answer's body in the words of a failure
+TOLD = 1 << 13  # bytes of what the server said that are told of a failure
 NOTES = 20
 # Not 127.0.0.1: SageMaker's requests come from outside of the container, and do not reach a server that listens there
 # only. Every other loopback address does here what an outside one does there.
@@ -54,31 +55,38 @@ class Batch:
             self.ask_for_parameters()
             self.transform()
         except Fault as fault:
-            return dict(self.counts, done=False, kind=fault.args[0], words=fault.args[1], notes=self.notes)
+            return self.failed(fault.kind, fault.words, fault.answer)
         except OSError as error:  # of files: those of connections are caught where they happen
-            return dict(self.counts, done=False, kind="disk", words=str(error), notes=self.notes)
+            return self.failed("disk", str(error), "")
         finally:
             self.ended.set()
         return dict(self.counts, done=True, notes=self.notes)
 
+    def failed(self, kind, words, answer):
+        return dict(self.counts, done=False, kind=kind, words=words, answer=answer, notes=self.notes)
+
     # -- before the data
 
     def wait_until_healthy(self):
-        limit, pause, last = self.config["ping_timeout"], 0.05, ""
+        limit, pause, last, said = self.config["ping_timeout"], 0.05, "", ""
         until = time.monotonic() + limit
         while True:
             left = until - time.monotonic()
             if left <= 0:
-                raise Fault("ping", "GET /ping did not answer 200 within %g s: %s" % (limit, last + self.near_miss()))
+                words = "GET /ping did not answer 200 within %g s: %s" % (limit, last + self.near_miss())
+                raise Fault("ping", words, said)
+            said = ""
             try:
                 status, body = self.get("/ping", min(PING_SECONDS, left))
                 if status == 200:
                     return
-                last = "it answered %d%s" % (status, shown(body))
+                last, said = "it answered %d" % status, text_of(body)
             except socket.timeout:
                 last = "the last try had no answer within %g s" % min(PING_SECONDS, left)
-            except (OSError, http.client.HTTPException) as error:
+            except OSError as error:
                 last = "nothing answers on port %d (%s)" % (self.config["port"], words_of(error))
+            except http.client.HTTPException as error:
+                last, said = "what it answered is no HTTP (%s)" % type(error).__name__, text_of(str(error).encode())
             time.sleep(max(0.0, min(pause, until - time.monotonic())))
             pause = min(1.0, pause * 1.5)
 
@@ -183,7 +191,7 @@ class Batch:
                 fault = again.args[0]
                 if number == tries:
                     more = " (tried %d times)" % tries if tries > 1 else ""
-                    raise Fault(fault.args[0], fault.args[1] + more) from None
+                    raise Fault(fault.kind, fault.words + more, fault.answer) from None
                 if self.ended.wait(min(2.0, 0.2 * 2**number)):
                     raise fault from None
         raise AssertionError("no try is left")
@@ -197,17 +205,19 @@ class Batch:
             connection.sock.settimeout(max(0.01, until - time.monotonic()))
             answer = connection.getresponse()
             if answer.status != 200:
-                words = "POST /invocations (%s) was answered with %d%s"
-                words %= request.place, answer.status, shown(answer.read(4 * SHOWN))
-                fault = Fault("answer", words)
+                words = "POST /invocations (%s) was answered with %d" % (request.place, answer.status)
+                fault = Fault("answer", words, text_of(answer.read(TOLD)))
                 raise Again(fault) if answer.status >= 500 or answer.status == 429 else fault
             return self.spool(connection, answer, until)
         except socket.timeout:
             words = "POST /invocations (%s) took longer than %g s" % (request.place, limit)
             raise Again(Fault("answer", words)) from None
-        except (OSError, http.client.HTTPException) as error:
+        except OSError as error:
             words = "POST /invocations (%s) broke off: %s" % (request.place, words_of(error))
             raise Again(Fault("connection", words)) from error
+        except http.client.HTTPException as error:  # its text is what came instead of HTTP
+            words = "POST /invocations (%s) broke off: %s" % (request.place, type(error).__name__)
+            raise Again(Fault("connection", words, text_of(str(error).encode()))) from error
         finally:
             connection.close()
 
@@ -255,11 +265,10 @@ def words_of(error):
     return "%s" % (getattr(error, "strerror", None) or error or type(error).__name__)
 
 
-def shown(body):
-    """The beginning of an answer, on one line."""
-    text = " ".join(body.decode("utf-8", "replace").split())
-    text = "".join(c for c in text if c.isprintable())
-    return ": " + (text if len(text) <= SHOWN else text[:SHOWN] + "...") if text else ""
+def text_of(body):
+    """The beginning of what the server said, on one line."""
+    text = " ".join(body[:TOLD].decode("utf-8", "replace").split())
+    return "".join(c for c in text if c.isprintable())
 
 
 if __name__ == "__main__":

@@ -10,7 +10,12 @@ Request = collections.namedtuple("Request", "file body records place")
 
 
 class Fault(Exception):
-    """Kind (`ping`, `answer`, `payload`, `data`, `connection`, `disk`) and words for a person."""
+    """Kind (`ping`, `answer`, `payload`, `data`, `connection`, `disk`), words for a person, and what the server itself
+    said, or an empty text."""
+
+    def __init__(self, kind, words, answer=""):
+        super().__init__(kind, words, answer)
+        self.kind, self.words, self.answer = kind, words, answer
 
 
 def requests(config, note):

@@ -88,7 +88,7 @@ def spawn(job, environment, staging=None, trace=None):
     if who and not job["home_set"]:
         environment["HOME"] = who[3]
     if trace is not None:
-        trace.enter(environment)
+        trace.enter(environment, os.path.join(job["cwd"], program))
     pid = os.fork()
     if pid:
         return pid

@@ -48,7 +48,7 @@ class Trace:
         self.inputs = {}  # name of an input -> untouched, listed, read or unknown
         self.of = {}  # watch -> name of its input
         self.began = time.time()
-        if not self.why:
+        if not self.why or self.wanted["script"]:
             try:
                 self.open_files()
             except (OSError, AttributeError) as error:
@@ -71,8 +71,15 @@ class Trace:
         os.close(descriptor)
         return moved
 
-    def enter(self, environment):
-        """Let a Python that starts with this environment trace itself; it takes all of this out again."""
+    def enter(self, environment, program):
+        """Let a Python that starts with this environment trace itself; it takes all of this out again. No other
+        program sees any of it: one that may be a Python script is looked at first."""
+        if self.file is not None and self.wanted["script"]:
+            self.why = script_fault(program, self.why)
+            if self.why:
+                os.close(self.file)
+                os.close(self.archive)
+                self.file = self.archive = None
         if self.file is None:
             return
         environment["_RUN_PIPELINE_TRACE"] = str(self.file)
@@ -214,6 +221,26 @@ class Trace:
             return os.lstat(path).st_ctime >= self.began - 0.1  # the kernel's stamps are a tick behind
         except OSError:
             return False
+
+
+def script_fault(program, otherwise):
+    """Why the script of an interpreter cannot be traced; an empty text for one of Python's, by its first line."""
+    try:
+        with open(program, "rb") as file:
+            line = os.fsdecode(file.readline(256))
+    except OSError:
+        return otherwise
+    words = line[2:].split() if line.startswith("#!") else []
+    if words and os.path.basename(words[0]) == "env":
+        words = [word for word in words[1:] if word != "-S" and "=" not in word]
+    name = os.path.basename(words[0]) if words else ""
+    if not name.startswith("python") or name[6:].strip(".0123456789") or name[6:7] == "2":
+        return otherwise
+    for word in words[1:]:
+        closed = [letter for letter in word[1:] if letter in "IES"] if word.startswith("-") else []
+        if closed:
+            return "its interpreter is started with -%s, which keeps the tracer out" % closed[0]
+    return ""
 
 
 def shorten(told):

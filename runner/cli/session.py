@@ -168,7 +168,7 @@ def _provide_images(engine: Engine, plan: Plan, *, quiet: bool) -> None:
     """The progress goes to stderr. Raises ImageUnavailable."""
     from runner.pipeline.provision import provide_images
 
-    provide_images(engine, [step.job.image for step in plan.steps], _no_log if quiet else note, plan)
+    provide_images(engine, plan, _no_log if quiet else note)
 
 
 def _no_log(_: str) -> None:

@@ -91,6 +91,8 @@ class Image:
     python_version: str | None
     mode: StartMode
     """The best way in which this engine can start this image."""
+    programs: tuple[str, ...] | None = None
+    """Which of `serve` and `train` are on the PATH that the image sets; None when nobody looked."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from runner.engine.base import BoundInput, BoundOutput, Launch
 from runner.sagemaker.job import Limits
 
@@ -26,7 +28,12 @@ def docker_argv(launch: Launch, *, by_reference: bool = False) -> list[str]:
 
 
 def _bind(bound: BoundInput | BoundOutput) -> str:
-    return ",".join(("type=bind", csv_field(f"source={bound.host}"), csv_field(f"target={bound.target}")))
+    return bind(bound.host, bound.target)
+
+
+def bind(source: Path, target: str) -> str:
+    """The value of a `--mount` that binds a directory, to be written to."""
+    return ",".join(("type=bind", csv_field(f"source={source}"), csv_field(f"target={target}")))
 
 
 def csv_field(text: str) -> str:

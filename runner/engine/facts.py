@@ -41,4 +41,5 @@ def image_of(reference: str, raw: dict[str, Any], found: Probe) -> Image:
         python=found.python,
         python_version=found.version,
         mode=found.mode,
+        programs=found.programs,
     )

@@ -145,6 +145,7 @@ class FakeEngine:
     - `modes`: by image reference, how that image starts; `mode` for all others.
     - `missing`: image references that are not there.
     - `modules`: by image reference, the top-level modules that it has; nobody knows those of any other.
+    - `programs`: by image reference, which of `serve` and `train` it has; others are not asked.
     - `hook`: called at every point, to wait or to raise.
     - `lose()`: from now on the engine is gone: calls raise EngineLost, running steps end as infrastructure.
     """
@@ -160,6 +161,7 @@ class FakeEngine:
         modes: Mapping[str, StartMode] | None = None,
         missing: Sequence[str] = (),
         modules: Mapping[str, Collection[str]] | None = None,
+        programs: Mapping[str, Sequence[str]] | None = None,
         cpus: int = 8,
         memory: int = 16 << 30,
         hook: Hook | None = None,
@@ -170,6 +172,7 @@ class FakeEngine:
         self.containers: dict[str, FakeContainer] = {}
         self._default, self._mode, self._modes, self._missing = default, mode, dict(modes or {}), frozenset(missing)
         self._modules = {name: frozenset(found) for name, found in (modules or {}).items()}
+        self._programs = {reference: tuple(names) for reference, names in (programs or {}).items()}
         self._cpus, self._memory, self._hook = cpus, memory, hook
         self._lock, self._ids, self._lost = threading.Lock(), itertools.count(1), False
 
@@ -197,6 +200,7 @@ class FakeEngine:
         return Image(
             reference=reference, id=f"sha256:{reference}", entrypoint=(), cmd=("python3",), env=(), user="",
             working_dir="", python=python, python_version=python and "3.11.0", mode=mode,
+            programs=self._programs.get(reference),
         )  # fmt: skip
 
     def modules(self, image: Image, interpreter: str) -> frozenset[str]:  # noqa: ARG002

@@ -126,9 +126,9 @@ def ensure(reference: str, log: Log, *, client: DockerClient | None = None) -> s
     return tag
 
 
-def stands_for(reference: str) -> str:
-    """The image of the catalogue that stands for one of SageMaker's, or the reference itself."""
-    stand = stand_in(reference)
+def stands_for(reference: str, *, serve: bool = False) -> str:
+    """The image of the catalogue that stands for one of SageMaker's, or the reference itself. See `stand_in`."""
+    stand = stand_in(reference, serve=serve)
     return reference if stand is None else stand.image
 
 

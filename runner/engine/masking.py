@@ -6,14 +6,18 @@ Only steps that were given credentials are looked at: the output of all others s
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import enum
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from runner.engine.credentials import Credentials
 
 Sink = Callable[[bytes], None]
+Value = TypeVar("Value")
 MASK = b"***"
 SHORTEST = 8
 """Characters. What is shorter is no secret of AWS, and would be found in every other word."""
@@ -73,6 +77,40 @@ def masked(credentials: Credentials | None, data: bytes) -> bytes:
     """The same in one go."""
     secrets = secrets_of(credentials)
     return _pattern(secrets).sub(MASK, data) if secrets else data
+
+
+def hidden(credentials: Credentials | None, value: Value) -> Value:
+    """A value without the secrets: every text in it, also in its tuples, lists, mappings and dataclasses."""
+    secrets = secrets_of(credentials)
+    return _hidden(_pattern(secrets), value) if secrets else value
+
+
+def _hidden(pattern: re.Pattern[bytes], value: Any) -> Any:
+    if isinstance(value, str) and not isinstance(value, enum.Enum):
+        return pattern.sub(MASK, value.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
+    if isinstance(value, tuple | list):
+        return type(value)(_hidden(pattern, item) for item in value)
+    if isinstance(value, Mapping):
+        return {key: _hidden(pattern, item) for key, item in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = (field.name for field in dataclasses.fields(value))
+        return dataclasses.replace(value, **{name: _hidden(pattern, getattr(value, name)) for name in fields})
+    return value
+
+
+def beginning(credentials: Credentials | None, text: str, length: int) -> str:
+    """At most `length` characters of a text, without the secrets; three dots behind them where there is more.
+
+    The text may be the beginning of a longer one itself: no half of a secret is left at the end of either.
+    """
+    secrets = secrets_of(credentials)
+    if len(text) > length and secrets:
+        out = bytearray()
+        Mask(secrets, out.extend)(text.encode("utf-8", "surrogatepass"))  # what it holds back is a half, perhaps
+        shown = out.decode("utf-8", "surrogatepass")
+    else:
+        shown = hidden(credentials, text)
+    return shown if len(text) <= length else f"{shown[:length]}..."
 
 
 @contextmanager

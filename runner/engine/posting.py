@@ -9,10 +9,14 @@ from dataclasses import dataclass
 
 from runner.agent import batch_source
 from runner.engine.base import Launch, Outcome, StopReason, Verdict
+from runner.engine.credentials import Credentials
+from runner.engine.masking import beginning, hidden
 from runner.sagemaker.job import Transform
 from runner.spec.mounts import TRANSFORM
 
 PORT = 8080
+SHOWN = 300
+"""Characters of what the server said that are shown of a failure."""
 
 
 def client_command(transform: Transform, python: str) -> tuple[str, ...]:
@@ -44,8 +48,12 @@ class Posted:
     notes: tuple[str, ...] = ()
 
 
-def posted(outcome: Outcome, said: bytes, complained: bytes) -> Posted:
-    """From how the client's container ended, and its two streams."""
+def posted(outcome: Outcome, said: bytes, complained: bytes, credentials: Credentials | None = None) -> Posted:
+    """From how the client's container ended, and its two streams. A server may say its credentials: none are left."""
+    return hidden(credentials, _posted(outcome, said, complained, credentials))
+
+
+def _posted(outcome: Outcome, said: bytes, complained: bytes, credentials: Credentials | None) -> Posted:
     if outcome.verdict is not Verdict.PASSED:
         last = complained.decode("utf-8", "replace").strip().rpartition("\n")[2]
         words = f"the container that posts the data failed: {outcome.reason}" + (f" ({last})" if last else "")
@@ -55,7 +63,8 @@ def posted(outcome: Outcome, said: bytes, complained: bytes) -> Posted:
         notes = tuple(found["notes"])
         if found["done"]:
             return Posted(done=_done(found["files"], found["requests"], found["records"]), notes=notes)
-        kind, words = found["kind"], found["words"]
+        kind, words, answer = found["kind"], found["words"], found["answer"]
+        words += f": {beginning(credentials, answer, SHOWN)}" if answer else ""
     except (ValueError, KeyError, TypeError) as error:
         return Posted(fault=f"the container that posts the data did not say how it ended ({error!r})")
     if kind == "disk":

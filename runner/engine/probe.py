@@ -1,17 +1,18 @@
-"""What an image and a host allow: a Python for the agent, and mounts inside a container.
+"""What an image and a host allow: a Python for the agent, mounts inside a container, SageMaker's programs.
 
 One short container per image id, agent version and engine; the answer is kept in the user's cache directory.
 """
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import os
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runner.agent import agent_source, hook_source
 from runner.engine import labels
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 INTERPRETERS = ("python3", "python")
 OLDEST_PYTHON = (3, 7)
+PROGRAMS = ("serve", "train")
+"""What SageMaker asks an image to run when nothing else is named."""
+_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""Docker's, where an image sets none."""
+_IS_DIRECTORY, _IS_LINK = 1 << 31, 1 << 27
+"""Of Go's `fs.FileMode`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +39,8 @@ class Probe:
     mode: StartMode
     why: str
     """Why the mode is not a better one; empty for staged."""
+    programs: tuple[str, ...] = ()
+    """Those of `PROGRAMS` that are on the image's PATH."""
 
 
 def cache_dir() -> Path:
@@ -50,10 +59,12 @@ def probe(api: APIClient, image_id: str, engine_id: str) -> Probe:
     path = cache_dir() / "probes" / f"{key}.json"
     try:
         found = json.loads(path.read_text())
-        return Probe(found["python"], found["version"], StartMode(found["mode"]), found["why"])
+        return Probe(
+            found["python"], found["version"], StartMode(found["mode"]), found["why"], tuple(found["programs"])
+        )
     except (OSError, ValueError, KeyError):
         pass  # not there, or from another version: ask again
-    answer = _ask(api, image_id)
+    answer = replace(_ask(api, image_id), programs=_programs(api, image_id))
     keep(path, asdict(answer))
     return answer
 
@@ -89,6 +100,37 @@ def _ask(api: APIClient, image_id: str) -> Probe:
             reason = "" if found["mount"] else f"this host does not let a container mount ({found['why']})"
             return Probe(found["python"], version, mode, reason)
     return Probe(None, None, StartMode.COLD, why)
+
+
+def _programs(api: Any, image_id: str) -> tuple[str, ...]:
+    """A look into a container that is never started, so that it needs nothing of the image."""
+    from docker.errors import APIError
+
+    from runner.engine.sweep import remove_container
+
+    variables = dict(entry.partition("=")[::2] for entry in api.inspect_image(image_id)["Config"].get("Env") or ())
+    folders = [folder for folder in variables.get("PATH", _PATH).split(":") if folder.startswith("/")]
+    try:
+        container = api.create_container(
+            image=image_id, entrypoint=["/"], labels=labels.labels("probe", "programs"), network_disabled=True
+        )["Id"]
+    except APIError as error:
+        raise EnvironmentFault(f"the engine cannot make a container of {image_id}: {error.explanation}") from error
+    try:
+        return tuple(name for name in PROGRAMS if any(_runs(api, container, f"{at}/{name}") for at in folders))
+    finally:
+        remove_container(api, container)
+
+
+def _runs(api: Any, container: str, path: str) -> bool:
+    """Whether there is an executable file; a link counts as what it leads to."""
+    answer = api.head(api._url("/containers/{0}/archive", container), params={"path": path})
+    if not answer.ok:
+        return False
+    stat = json.loads(base64.b64decode(answer.headers["X-Docker-Container-Path-Stat"]))
+    if stat["mode"] & _IS_LINK:
+        return stat["linkTarget"] != path and _runs(api, container, stat["linkTarget"])
+    return not stat["mode"] & _IS_DIRECTORY and bool(stat["mode"] & 0o111)
 
 
 def _run(api: APIClient, image_id: str, interpreter: str, *, privileged: bool) -> tuple[int, bytes]:

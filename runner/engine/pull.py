@@ -6,7 +6,6 @@ import enum
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from runner.engine.standins import parse, refusal
 from runner.errors import ImageUnavailable
 
 if TYPE_CHECKING:
@@ -51,12 +50,8 @@ class PullError(ImageUnavailable):
     """A pull failed; `failure` says in which way."""
 
     def __init__(self, reference: str, failure: PullFailure, detail: str) -> None:
-        remedy = _REMEDIES[failure]
         message = f"image {reference!r} cannot be pulled: {failure} ({detail})"
-        if parse(reference) is not None:
-            why, instead = refusal(reference)
-            message, remedy = f"{message}; {why}", f"{remedy}; {instead}"
-        super().__init__(message, remedy=remedy)
+        super().__init__(message, remedy=_REMEDIES[failure])
         self.failure = failure
 
 

@@ -168,7 +168,8 @@ class Serving:
                 early = self._ended.is_set() or self._stop is not None
             if early:
                 return Posted(fault="the server had ended", broken=True)
-            return posted(client.run(said, complained), bytes(said.data), bytes(complained.data))
+            ended = client.run(said, complained)
+            return posted(ended, bytes(said.data), bytes(complained.data), self._launch.credentials)
         finally:
             with self._lock:
                 self._client = None

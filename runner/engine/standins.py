@@ -20,7 +20,9 @@ _URI = re.compile(
 _VERSION = re.compile(r"v?(\d+(?:\.\d+)*(?:-\d+)?)(?=-|$)")
 _PYTHON = re.compile(r"(?:^|-)py(\d)(\d*)(?=-|$)")
 _PYTHON_OF_STUDIO = re.compile(r"-(\d)(\d+)$")
-_PURPOSES = ("-training", "-inference", "-processing")
+_SERVING = "-inference"
+"""Follows the framework in the name of an image that can `serve`."""
+_PURPOSES = ("-training", _SERVING, "-processing")
 _STANDS_FOR = {"scikit-learn": "sklearn", "base-python": "python", "data-science": "sklearn"}
 """Framework -> image, where their names differ."""
 _PACKAGES = {"pytorch": "torch"}
@@ -57,6 +59,10 @@ class StandIn:
     def image(self) -> str:
         return self.recipe.name
 
+    @property
+    def serves(self) -> bool:
+        return _SERVING in self.recipe.name
+
     def differs(self, python: str | None = None) -> str:
         """What the stand-in has instead; `python` is its version where it was looked at, else the recipe's counts."""
         asked, versions = self.asked, _versions(self.recipe)
@@ -68,7 +74,8 @@ class StandIn:
         if asked.framework in _WIDER:
             parts.append(f"not everything that {asked.name} has")
         parts += ["no GPU libraries"] if asked.gpu else []
-        return ", ".join([*parts, "no serving stack"])
+        serving = f"its own `serve` (images/{self.image}) and " if self.serves else ""
+        return ", ".join([*parts, f"{serving}no serving stack"])
 
 
 def parse(reference: str) -> Asked | None:
@@ -94,26 +101,30 @@ def parse(reference: str) -> Asked | None:
     )
 
 
-def stand_in(reference: str, recipes: Mapping[str, Recipe] | None = None) -> StandIn | None:
+def stand_in(reference: str, recipes: Mapping[str, Recipe] | None = None, *, serve: bool = False) -> StandIn | None:
     """The nearest image of the catalogue; None for what is no ECR URI, or when no image has its framework.
 
     An image is of a framework when its folder has that name, alone or with a version behind a dash, as `pytorch-2.1`;
-    of several the one with the nearest version is taken.
+    of several the one with the nearest version is taken. With `serve`, for a transform step, it is one that can serve:
+    its name begins with `pytorch-inference`.
     """
     asked = parse(reference)
     if asked is None:
         return None
-    return _of_catalogue(asked) if recipes is None else _nearest(asked, recipes)
+    return _of_catalogue(asked, serve) if recipes is None else _nearest(asked, recipes, serve)
 
 
-def refusal(reference: str) -> tuple[str, str]:
+def refusal(reference: str, *, serve: bool = False) -> tuple[str, str]:
     """Why nothing stands for an ECR URI, and what to write so that something does. Raises ValueError for no URI."""
     asked = parse(reference)
     if asked is None:
         raise ValueError(reference)
     recipes = catalogue()
-    if (stand := stand_in(reference)) is not None:
-        return f"'{stand.image}' can stand for it", _write(reference, stand.image)
+    if serve:
+        serving = ", ".join(name for name in recipes if _SERVING in name)
+        return f"no image of this tool can serve {asked.name}; {serving} can serve", _write(
+            reference, "ONE-THAT-SERVES"
+        )
     why = f"no image of this tool has {asked.name}; its images are {', '.join(recipes)}"
     near = nearest(asked.framework, recipes) or next(iter(recipes))
     return why, _write(reference, near)
@@ -124,13 +135,13 @@ def _write(reference: str, image: str) -> str:
 
 
 @cache
-def _of_catalogue(asked: Asked) -> StandIn | None:
+def _of_catalogue(asked: Asked, serve: bool) -> StandIn | None:
     """Asked for every step of a plan, and the recipes lie on disk."""
-    return _nearest(asked, catalogue())
+    return _nearest(asked, catalogue(), serve)
 
 
-def _nearest(asked: Asked, recipes: Mapping[str, Recipe]) -> StandIn | None:
-    stem = _STANDS_FOR.get(asked.framework, asked.framework)
+def _nearest(asked: Asked, recipes: Mapping[str, Recipe], serve: bool) -> StandIn | None:
+    stem = _STANDS_FOR.get(asked.framework, asked.framework) + (_SERVING if serve else "")
     rule = re.compile(rf"{re.escape(stem)}(-\d[\d.]*)?")
     fitting = [recipe for name, recipe in recipes.items() if rule.fullmatch(name)]
     return StandIn(asked, min(fitting, key=lambda recipe: _distance(asked, recipe))) if fitting else None

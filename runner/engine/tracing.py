@@ -52,13 +52,16 @@ def wanted(launch: Launch, words: Sequence[str]) -> dict[str, Any] | None:
     if not launch.trace:
         return None
     why = obstacle(launch.image, words)
+    # What is no Python by its name may be a script of one, as an image's `serve` often is: the agent sees it.
+    script = obstacle(launch.image, ("python",)) == "" and _PYTHON.fullmatch(words[0]) is None
     kept = [bound.target for bound in launch.inputs]
     kept += [bound.target for bound in (*launch.outputs, *launch.kept)]
     places = [*kept, *(bound.target for bound in launch.config)]
     data = {item.name for item in launch.job.inputs if not isinstance(item.source, Code)}
     return {
         "why": why,
-        "archive": "" if why else base64.b64encode(tracer_archive(places)).decode(),
+        "script": bool(why) and script,
+        "archive": "" if why and not script else base64.b64encode(tracer_archive(places)).decode(),
         "inputs": [[bound.name, bound.target] for bound in launch.inputs if bound.name in data],
         "places": places,
         "kept": kept,

@@ -8,18 +8,25 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from runner.engine.base import Engine, EngineInfo, Image, StartMode
 from runner.engine.credentials import host_credentials
-from runner.engine.standins import StandIn, stand_in
-from runner.errors import EnvironmentFault, ImageUnavailable
+from runner.engine.probe import PROGRAMS
+from runner.engine.standins import StandIn, parse, refusal, stand_in
+from runner.errors import EnvironmentFault, ImageUnavailable, UsageError
 from runner.pipeline.expecting import check_schemas
 from runner.pipeline.plan import Plan, PlannedStep
 from runner.pipeline.scripts import about_modules
 from runner.sagemaker.job import ContainerJob
 from runner.spec import instances
+
+_PROGRAM_REMEDIES = {
+    "serve": "give a transform step an image with an executable `serve`, as `xgboost-inference` has one",
+    "train": "give a training step a `script`, or an image with an executable `train`",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,35 +47,48 @@ class Fitted:
 
 
 def fit(plan: Plan, engine: Engine, info: EngineInfo) -> Fitted:
-    """Decide all of it before anything starts. Raises ImageUnavailable and EnvironmentFault."""
-    found: dict[str, tuple[Image, StandIn | None]] = {}
-    for step in plan.steps:
-        if step.job.image not in found:
-            found[step.job.image] = present_image(engine, step.job.image)
-    steps = tuple(_fitted(step, *found[step.job.image], info, engine) for step in plan.steps)
-    images = {step.job.image: found[planned.job.image][0] for step, planned in zip(steps, plan.steps, strict=True)}
+    """Decide all of it before anything starts. Raises ImageUnavailable, EnvironmentFault and UsageError."""
+    found: dict[tuple[str, bool], tuple[Image, StandIn | None]] = {}
+    for job in (step.job for step in plan.steps):
+        if (job.image, job.serves) not in found:
+            found[job.image, job.serves] = present_image(engine, job.image, serve=job.serves)
+    ours = [found[step.job.image, step.job.serves] for step in plan.steps]
+    steps = tuple(_fitted(step, *each, info, engine) for step, each in zip(plan.steps, ours, strict=True))
+    images = {step.job.image: image for step, (image, _) in zip(steps, ours, strict=True)}
+    _check_programs(plan, images, steps)
     _check_credentials(steps, images)
     check_schemas(steps)
     return Fitted(dataclasses.replace(plan, steps=steps), images)
 
 
-def present_image(engine: Engine, reference: str) -> tuple[Image, StandIn | None]:
-    """The image on the engine, or the one that stands for it. Raises ImageUnavailable."""
+def present_image(engine: Engine, reference: str, *, serve: bool = False) -> tuple[Image, StandIn | None]:
+    """The image on the engine, or the one that stands for it; with `serve` one that can. Raises ImageUnavailable."""
     try:
         return engine.image(reference), None
     except ImageUnavailable:
-        stand = stand_in(reference)
+        stand = stand_in(reference, serve=serve)
         if stand is None:
             raise
         return engine.image(stand.image), stand
 
 
-def place_of_image(plan: Plan, reference: str) -> str:
-    """`pipeline.yaml:3: steps.Train.image: `, where the file names this image; without a line where it stands in
-    another file."""
-    steps = [step.name for step in plan.steps if step.job.image == reference]
+def missing_image(plan: Plan, reference: str, error: ImageUnavailable, *, serve: bool) -> ImageUnavailable:
+    """The same error with the place of the image in the plan's file, and with what could stand for it."""
+    message, remedy = place_of_image(plan, reference) + error.message, error.remedy
+    if parse(reference) is not None and stand_in(reference, serve=serve) is None:
+        why, instead = refusal(reference, serve=serve)
+        message, remedy = f"{message}; {why}", f"{remedy}; {instead}"
+    return ImageUnavailable(message, remedy=remedy)
+
+
+def place_of_image(plan: Plan, reference: str, step: str = "") -> str:
+    """`pipeline.yaml:3: steps.Train.image: `, where the file names this image: of `step`, or of the first that has it.
+    Without a line where it stands in another file, or in several lines of which one might be another step's."""
+    steps = [step] if step else [each.name for each in plan.steps if each.job.image == reference]
+    word = re.compile(rf"(?<![\w./:@-]){re.escape(reference)}(?![\w./:@-])")
     lines = plan.source_text.decode("utf-8", "replace").splitlines()
-    at = next((f":{number}" for number, line in enumerate(lines, 1) if reference in line), "")
+    found = [number for number, line in enumerate(lines, 1) if word.search(line.partition(" #")[0])]
+    at = f":{found[0]}" if len(found) == 1 or (found and not step) else ""
     return f"{plan.file}{at}: steps.{steps[0]}.image: " if steps else ""
 
 
@@ -126,6 +146,28 @@ def _about_credentials(job: ContainerJob, image: Image) -> Iterator[str]:
         yield "AWS credentials without a network reach nothing: write `network: bridge`"
     if image.mode is StartMode.COLD:
         yield f"image '{job.image}' has no Python for the agent: `docker inspect` shows the credentials while it runs"
+
+
+def _check_programs(plan: Plan, images: dict[str, Image], steps: Iterable[PlannedStep]) -> None:
+    """Refuse steps whose image lacks the program that SageMaker runs in it. Raises UsageError that names all of them.
+
+    An image with an ENTRYPOINT gets `serve` or `train` as an argument, and a PATH of the step's own may lead elsewhere:
+    what becomes of those is seen when they run.
+    """
+    faults, remedies = [], {}
+    for step, asked in zip(steps, plan.steps, strict=True):
+        job, image = step.job, images[step.job.image]
+        program = (job.arguments or ("",))[0]
+        if program not in PROGRAMS or job.entrypoint is not None or image.entrypoint or "PATH" in dict(job.env):
+            continue
+        if image.programs is not None and program not in image.programs:
+            other = f", which stands for {asked.job.image}," if asked.job.image != job.image else ""
+            place = place_of_image(plan, asked.job.image, step.name)
+            what = f"the step needs a program `{program}`, and its image '{job.image}'{other}"
+            faults.append(f"{place}{what} has no executable one on its PATH")
+            remedies[program] = _PROGRAM_REMEDIES[program]
+    if faults:
+        raise UsageError("\n".join(faults), remedy="; ".join(remedies.values()))
 
 
 def _check_credentials(steps: Iterable[PlannedStep], images: dict[str, Image]) -> None:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from runner.data.reading import Unfit
 from runner.data.union import unite
 from runner.engine.base import Launch
-from runner.engine.masking import masked
+from runner.engine.masking import Mask, secrets_of
 from runner.sagemaker import ExitMessage, exit_message, failure_reason
 
 _NO_MESSAGE = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO}
@@ -42,10 +45,11 @@ def unite_outputs(launch: Launch, stopped: Callable[[], bool]) -> list[str]:
 
 def message(launch: Launch, paths: Sequence[Path], failed_host: str) -> ExitMessage | None:
     """The script's last words. Of several instances a processing job has all, one after the other; a training job has
-    those of the host that failed, or else of the first that left any."""
+    those of the host that failed, or else of the first that left any. `mask_messages` comes first: a secret that the
+    limit of a message cuts would be found no more."""
     hosts = [each.job.hostname for each in launch.members] or [launch.job.hostname]
-    found = [(host, _read_regular(path)) for host, path in zip(hosts, paths, strict=False)]
-    raws = [(host, masked(launch.credentials, raw)) for host, raw in found if raw is not None]
+    found = [(host, _beginning(path)) for host, path in zip(hosts, paths, strict=False)]
+    raws = [(host, raw) for host, raw in found if raw is not None]
     if not raws:
         return None
     if launch.job.step_type == "training":
@@ -57,16 +61,47 @@ def message(launch: Launch, paths: Sequence[Path], failed_host: str) -> ExitMess
     return ExitMessage(whole.text, next(faults, ""))
 
 
-def _read_regular(path: Path) -> bytes | None:
-    """The beginning of a file that a script left; None for anything else. A symlink would name a file of the host's,
-    and a FIFO would never end."""
+def mask_messages(launch: Launch, paths: Sequence[Path]) -> None:
+    """Take the secrets of the step's credentials out of the files themselves, which stay in the run directory. They
+    must be this user's by now. Raises OSError."""
+    secrets = secrets_of(launch.credentials)
+    for path in paths if secrets else ():
+        with _regular(path) as file:
+            if file is not None:
+                with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as fresh:
+                    _mask(secrets, file, fresh)
+                Path(fresh.name).replace(path)
+
+
+def _mask(secrets: tuple[bytes, ...], source: IO[bytes], target: IO[bytes]) -> None:
+    def write(data: bytes) -> None:
+        target.write(data)
+
+    mask = Mask(secrets, write)
+    while data := source.read(1 << 20):
+        mask(data)
+    mask.end()
+
+
+def _beginning(path: Path) -> bytes | None:
+    with _regular(path) as file:
+        return file.read(_MESSAGE_LIMIT) if file is not None else None
+
+
+@contextmanager
+def _regular(path: Path) -> Iterator[IO[bytes] | None]:
+    """A file that a script left; None for anything else. A symlink would name a file of the host's, and a FIFO would
+    never end."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     except OSError as error:
-        if error.errno in _NO_MESSAGE:
-            return None
-        raise
-    try:
-        return os.read(descriptor, _MESSAGE_LIMIT) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
-    finally:
+        if error.errno not in _NO_MESSAGE:
+            raise
+        yield None
+        return
+    if stat.S_ISREG(os.fstat(descriptor).st_mode):
+        with os.fdopen(descriptor, "rb") as file:
+            yield file
+    else:
         os.close(descriptor)
+        yield None

@@ -2,6 +2,7 @@
 
 1. Outputs are published only after a passed verdict, and stay published only if `result.json` could be written.
 2. What the disk or the engine does wrong makes the verdict infrastructure, never a fault of the script.
+3. Whatever words a result is made of, none holds a secret of the credentials that the step was given.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from runner.data.manifest import Manifest
 from runner.data.publish import Judgement, judge, publish, withdraw
 from runner.data.reading import Stopped, Unfit, never
 from runner.engine.base import Engine, Outcome, Verdict
+from runner.engine.masking import hidden
 from runner.engine.trees import holds_something
 from runner.errors import EnvironmentFault
 from runner.pipeline import hosts
@@ -63,12 +65,12 @@ def settle(
     try:
         return _judged(engine, bound, outcome, result, stopped)
     except Stopped:
-        return write_result(bound.layout, _failed(result, Verdict.CANCELLED, _STOPPED))
+        return _write(bound, _failed(result, Verdict.CANCELLED, _STOPPED))
     except OSError as error:
         fault = os_fault(error, bound.layout.root, "cannot publish the outputs")
-        return write_result(bound.layout, infrastructure(result, fault))
+        return _write(bound, infrastructure(result, fault))
     except EnvironmentFault as error:
-        return write_result(bound.layout, infrastructure(result, error))
+        return _write(bound, infrastructure(result, error))
 
 
 def _times(outcome: Outcome) -> dict[str, Any]:
@@ -95,7 +97,8 @@ def _traced(bound: Bound, outcome: Outcome) -> tuple[str, ...]:
         return ()
     found = _findings(outcome.trace, bound.launch.job, passed=outcome.verdict is Verdict.PASSED)
     try:
-        write_json(bound.layout.trace, {"schema_version": SCHEMA, **outcome.trace, "findings": list(found)})
+        whole = {"schema_version": SCHEMA, **outcome.trace, "findings": list(found)}
+        write_json(bound.layout.trace, hidden(bound.launch.credentials, whole))
     except OSError as error:  # no verdict depends on a trace
         return (*found, str(os_fault(error, bound.layout.trace, "cannot write the trace")))
     return found
@@ -150,6 +153,10 @@ def _partial(layout: StepLayout, result: StepResult) -> dict[str, str]:
     }
 
 
+def _write(bound: Bound, result: StepResult) -> StepResult:
+    return write_result(bound.layout, hidden(bound.launch.credentials, result))
+
+
 def _judged(
     engine: Engine, bound: Bound, outcome: Outcome, result: StepResult, stopped: Callable[[], bool]
 ) -> StepResult:
@@ -157,27 +164,29 @@ def _judged(
     left = [bound.layout.attempt, *hosts.folders(bound.launch), *kept]
     if any(foreign(folder) for folder in left if folder.is_dir()):
         engine.reclaim(left, bound.launch.image)
+    hosts.mask_messages(bound.launch, bound.messages)
     message = hosts.message(bound.launch, bound.messages, result.failed_host)
     result = dataclasses.replace(result, exit_message=message.text if message is not None else None)
     if result.verdict is not Verdict.PASSED:
-        return write_result(bound.layout, with_diagnosis(bound, outcome, result))
+        return _write(bound, with_diagnosis(bound, outcome, result))
     if message is not None and not message.valid:
-        return write_result(bound.layout, _failed(result, Verdict.INVALID_OUTPUT, _not_utf8(bound, message)))
+        return _write(bound, _failed(result, Verdict.INVALID_OUTPUT, _not_utf8(bound, message)))
     try:
         result = dataclasses.replace(result, warnings=(*result.warnings, *hosts.unite_outputs(bound.launch, stopped)))
     except Unfit as error:
-        return write_result(bound.layout, _failed(result, Verdict.INVALID_OUTPUT, str(error)))
+        return _write(bound, _failed(result, Verdict.INVALID_OUTPUT, str(error)))
     judgement = judge(bound.launch.job.outputs, bound.launch.outputs, stopped)
     result = dataclasses.replace(result, warnings=(*result.warnings, *judgement.warnings))
     if judgement.verdict is not Verdict.PASSED:
-        return write_result(bound.layout, _failed(result, judgement.verdict, judgement.reason))
-    return _published(bound.layout, result, judgement, stopped)
+        return _write(bound, _failed(result, judgement.verdict, judgement.reason))
+    return _published(bound, result, judgement, stopped)
 
 
-def _published(layout: StepLayout, result: StepResult, judgement: Judgement, stopped: Callable[[], bool]) -> StepResult:
+def _published(bound: Bound, result: StepResult, judgement: Judgement, stopped: Callable[[], bool]) -> StepResult:
+    layout = bound.layout
     manifests = publish(judgement.outputs, layout.outputs, layout.outputs_manifest, stopped)
     outputs = {name: _summary(result, name, manifest) for name, manifest in manifests.items()}
-    written = write_result(layout, dataclasses.replace(result, outputs=outputs))
+    written = _write(bound, dataclasses.replace(result, outputs=outputs))
     if written.verdict is not Verdict.PASSED:
         withdraw(judgement.outputs, layout.outputs, layout.outputs_manifest)
     return written

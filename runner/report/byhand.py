@@ -14,12 +14,14 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
+from runner.engine.base import BoundInput, BoundOutput
 from runner.report.byhand_code import copy_code, packages
+from runner.report.byhand_docker import docker, words
+from runner.report.byhand_serving import serve
 from runner.report.history import when
 from runner.report.text import one_line
 from runner.sagemaker.code import installing
-from runner.sagemaker.job import ContainerJob, HostData, InputMount, StepData, Transform
+from runner.sagemaker.job import ContainerJob, HostData, InputMount, StepData
 from runner.sagemaker.paths import CHECKPOINTS
 
 if TYPE_CHECKING:
@@ -41,7 +43,7 @@ def shell(plan: Plan, work: Path | None = None, reused: Mapping[str, Reused] | N
         f"# {one_line(plan.pipeline)}, by hand. Paste it step by step, or save it and run it with `bash -e`.",
         *_images(plan),
         "# Containers write as root: what they leave below this directory may need sudo to be removed.",
-        _words("mkdir", str(hand.work)),
+        words("mkdir", str(hand.work)),
     ]
     steps = [hand.step(number, step.job) for number, step in enumerate(plan.steps, 1)]
     return "\n".join([*head, *(line for step in steps for line in ["", *step])])
@@ -52,15 +54,16 @@ def _images(plan: Plan) -> Iterable[str]:
     from runner.engine.recipes import catalogue
     from runner.engine.standins import stand_in
 
-    names = sorted({step.job.image for step in plan.steps})
+    posting = {"python"} if any(step.job.serves for step in plan.steps) else set()
+    names = sorted({step.job.image for step in plan.steps} | posting)
     built = [name for name in names if name in catalogue()]
     others = [one_line(name) for name in names if name not in built]
     if built:
         yield f"# Docker must have the images first: run-pipeline images build {' '.join(built)}"
     if others:
         yield f"# {'It also needs' if built else 'Docker must have, or be able to pull,'} {', '.join(others)}"
-    for name in names:
-        if (stand := stand_in(name)) is not None:
+    for name, serves in sorted({(step.job.image, step.job.serves) for step in plan.steps}):
+        if (stand := stand_in(name, serve=serves)) is not None:
             yield f"# A run takes '{stand.image}' where {one_line(name)} is not present: {stand.differs()}"
 
 
@@ -85,13 +88,13 @@ class _Hand:
         others = (*outputs, *config, *kept)
         lines = [f"# {number}. {one_line(job.step)}", *_instances(job)]
         hosts = [*(place.host for place in inputs), *(place.host for place in others)]
-        lines.append(_words("mkdir", "-p", *map(str, hosts)))
+        lines.append(words("mkdir", "-p", *map(str, hosts)))
         for mount, place in zip(job.inputs, inputs, strict=True):
             lines += [*self._origin(mount), self._copy(mount, place.host)]
             if place.private == "read-only":
                 lines += _points(place, [mount.target for mount in job.inputs], others)
         if job.checkpoints is not None:  # a copy too: what is kept belongs to the real runs
-            copy = _words("cp", "-a", f"{job.checkpoints}/.", f"{kept[0].host}/")
+            copy = words("cp", "-a", f"{job.checkpoints}/.", f"{kept[0].host}/")
             lines.append(f"[ ! -d {shlex.quote(job.checkpoints)} ] || {copy}")
         needed = packages(job, root, docker_reference(job.image))
         if needed is not None:
@@ -100,8 +103,9 @@ class _Hand:
         shut = [place for place in inputs if place.private == "read-only"]
         open_ = [BoundOutput(place.name, place.target, place.host) for place in inputs if place not in shut]
         if job.transform is not None:
-            return [*lines, *_serve(job, job.transform, self.work, open_, outputs), *_publish(job, root)]
-        lines.append(_docker(job, self.work, tuple(shut), (*open_, *others)))
+            lines += serve(job, job.transform, self.work, open_, outputs)
+        else:
+            lines += docker(job, self.work, tuple(shut), (*open_, *others), "--rm")
         return lines + list(_publish(job, root))
 
     def _origin(self, mount: InputMount) -> Iterable[str]:
@@ -120,12 +124,12 @@ class _Hand:
             mine = source.step in self._running
             published = self.work / source.step / "published" / source.output
             place = published if mine else self._reused[source.step].outputs[source.output]
-            return _words("cp", "-a", f"{place}/.", f"{target}/")
+            return words("cp", "-a", f"{place}/.", f"{target}/")
         directory = Path(source.path).is_dir()
         return (
-            _words("cp", "-a", f"{source.path}/.", f"{target}/")
+            words("cp", "-a", f"{source.path}/.", f"{target}/")
             if directory
-            else _words("cp", "-L", source.path, f"{target}/")
+            else words("cp", "-L", source.path, f"{target}/")
         )
 
 
@@ -140,7 +144,7 @@ def _points(shut: BoundInput, inputs: list[str], others: Iterable[BoundOutput]) 
     from runner.engine.creation import points
 
     targets = [*inputs, *(place.target for place in others)]
-    return [_words("mkdir", "-p", str(shut.host / point)) for point in points(shut.target, targets)]
+    return [words("mkdir", "-p", str(shut.host / point)) for point in points(shut.target, targets)]
 
 
 def _config(job: ContainerJob, root: Path, taken: set[str]) -> Iterable[BoundOutput]:
@@ -156,73 +160,9 @@ def _config_files(job: ContainerJob, places: list[BoundOutput]) -> list[str]:
     lines = []
     for item in job.config:
         target = PurePosixPath(item.target)
-        content = _words("printf", "%s", item.content)
+        content = words("printf", "%s", item.content)
         lines.append(f"{content} > {shlex.quote(str(hosts[str(target.parent)] / target.name))}")
     return lines
-
-
-def _serve(
-    job: ContainerJob, transform: Transform, work: Path, inputs: list[BoundOutput], outputs: list[BoundOutput]
-) -> Iterable[str]:
-    """The server in the background, the client beside it, in its network, and the server's end."""
-    from runner.engine.posting import client_command
-    from runner.engine.recipes import docker_reference
-
-    name = f"{FOLDER}-{job.step}"
-    model = [place for place in inputs if place.name == "model"]
-    for place in model:
-        archive = str(place.host / _archive(job))
-        yield _words("tar", "-xzf", archive, "--no-same-owner", "-C", str(place.host))
-        yield _words("rm", archive)
-    yield _docker(job, work, (), tuple(model), "--detach", "--name", name)
-    yield '# What run-pipeline posts the data with; its last words say `"done": true`, or why not.'
-    mounts = [place for place in (*inputs, *outputs) if place.name != "model"]
-    options = ["docker", "run", "--rm", "--network", f"container:{name}"]
-    options += [
-        word for place in mounts for word in ("--mount", f"type=bind,source={place.host},target={place.target}")
-    ]
-    python, *words = client_command(transform, "python3")
-    yield _folded([*options, "--entrypoint", python], [docker_reference("python"), *words])
-    yield _words("docker", "stop", "-t", f"{job.limits.grace:g}", name)
-
-
-def _archive(job: ContainerJob) -> str:
-    """The file name of a transform step's model."""
-    source = next(mount.source for mount in job.inputs if mount.name == "model")
-    if isinstance(source, HostData) and not Path(source.path).is_dir():
-        return Path(source.path).name
-    return "model.tar.gz"
-
-
-def _docker(
-    job: ContainerJob, work: Path, shut: tuple[BoundInput, ...], mounts: tuple[BoundOutput, ...], *more: str
-) -> str:
-    """Every mount but those of `shut` is writable: the inputs are copies. `more` are further options."""
-    from runner.engine.dockercli import arguments
-    from runner.engine.recipes import docker_reference
-    from runner.engine.render import docker_argv
-
-    image = Image(
-        reference=docker_reference(job.image), id="", entrypoint=(), cmd=(), env=(), user="", working_dir="",
-        python=None, python_version=None, mode=StartMode.COLD,
-    )  # fmt: skip
-    launch = Launch(
-        job=job, image=image, run_id=FOLDER, run_root=work, inputs=shut, outputs=mounts, config=(),
-        scratch=work / job.step / "scratch",
-    )  # fmt: skip
-    words = docker_argv(launch, by_reference=True)
-    end = len(words) - 1 - len(arguments(launch))
-    return _folded([*words[:2], *more, *words[2:end]], words[end:])
-
-
-def _folded(options: list[str], command: list[str]) -> str:
-    """`docker run`, one option a line, then the image and its arguments."""
-    lines = [options[:2]]
-    for word in options[2:]:
-        if word.startswith("--"):
-            lines.append([])
-        lines[-1].append(word)
-    return " \\\n  ".join(_words(*line) for line in [*lines, command])
 
 
 def _publish(job: ContainerJob, root: Path) -> Iterable[str]:
@@ -231,12 +171,8 @@ def _publish(job: ContainerJob, root: Path) -> Iterable[str]:
     for output in job.outputs:
         source, target = root / "outputs" / output.name, published / output.name
         if output.archive is None:
-            yield _words("mkdir", "-p", str(published))
-            yield _words("ln", "-s", str(source), str(target))
+            yield words("mkdir", "-p", str(published))
+            yield words("ln", "-s", str(source), str(target))
         else:
-            yield _words("mkdir", "-p", str(target))
-            yield _words("tar", "-C", str(source), "-czf", str(target / output.archive), ".")
-
-
-def _words(*words: str) -> str:
-    return shlex.join(words)
+            yield words("mkdir", "-p", str(target))
+            yield words("tar", "-C", str(source), "-czf", str(target / output.archive), ".")

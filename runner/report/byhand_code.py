@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.data.unpack import holds
 from runner.engine.base import BoundInput
-from runner.engine.dockercli import csv_field
+from runner.engine.dockercli import bind
 from runner.sagemaker.code import BUNDLE, COLLECTED, REQUIREMENTS
 from runner.sagemaker.job import CodeBundle, CodeFile, CodeText, CodeTree, ContainerJob
 from runner.spec import archives
@@ -61,11 +61,7 @@ def packages(job: ContainerJob, root: Path, image: str) -> Packages | None:
         f"{job.requirements} -m pip wheel --wheel-dir {COLLECTED} -r {REQUIREMENTS}"
         f" && find {COLLECTED} -name '*.whl' > {COLLECTED}/{REQUIREMENTS}"
     )
-    words = ["docker", "run", "--rm", "--mount", _bind(unpacked, _CODE), "--mount"]
-    words += [_bind(mount.host, COLLECTED), "--workdir", _CODE, "--entrypoint", "/bin/sh", image, "-c", script]
+    words = ["docker", "run", "--rm", "--mount", bind(unpacked, _CODE), "--mount"]
+    words += [bind(mount.host, COLLECTED), "--workdir", _CODE, "--entrypoint", "/bin/sh", image, "-c", script]
     remark = f"# What {REQUIREMENTS} asks for, over the network, with the pip settings of the image."
     return Packages(mount, [*lines, remark, shlex.join(words)])
-
-
-def _bind(source: Path, target: str) -> str:
-    return f"type=bind,{csv_field(f'source={source}')},target={target}"

@@ -79,10 +79,10 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     job = step.job
     reused = set(plan.selection.reuse)
     yield "image", job.image
-    if (stand := stand_in(job.image)) is not None:
+    if (stand := stand_in(job.image, serve=job.serves)) is not None:
         yield "image", f"where that is not present, {stand.image} stands for it: {stand.differs()}"
     elif parse(job.image) is not None:
-        yield "image", f"must be present, or be pulled: {refusal(job.image)[0]}"
+        yield "image", f"must be present, or be pulled: {refusal(job.image, serve=job.serves)[0]}"
     yield "command", command(job)
     if job.working_dir:
         yield "cwd", job.working_dir
@@ -220,9 +220,13 @@ def limits(limits: Limits) -> str:
 
 def document(plan: Plan, reuse: Reuse) -> dict[str, Any]:
     """The JSON form: as `plan.json` in a run directory, and what would stand for images of SageMaker's."""
-    stands = {step.job.image: stand for step in plan.steps if (stand := stand_in(step.job.image)) is not None}
+    asked = {step.name: (step.job.image, stand_in(step.job.image, serve=step.job.serves)) for step in plan.steps}
     return {
         **plan.to_json(),
         "reused": reuse.to_json(),
-        "stand_ins": {uri: {"image": stand.image, "differs": stand.differs()} for uri, stand in stands.items()},
+        "stand_ins": {
+            step: {"asked": uri, "image": stand.image, "differs": stand.differs()}
+            for step, (uri, stand) in asked.items()
+            if stand is not None
+        },
     }

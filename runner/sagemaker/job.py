@@ -185,6 +185,11 @@ class ContainerJob:
     transform: Transform | None = None
     """Of a transform step: the container serves, and a client posts the input `data` and writes the output."""
 
+    @property
+    def serves(self) -> bool:
+        """Whether its image must be one that can `serve`."""
+        return self.transform is not None
+
     def of(self, member: Member) -> ContainerJob:
         """The job as one of the instances runs it."""
         return dataclasses.replace(self, members=(), hostname=member.hostname, env=member.env, config=member.config)

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from runner.spec.members import DIRECTORY, FILE, LINK, Members, parents
 from runner.spec.scalar import described
 
 SUFFIXES = (".tar.gz", ".tgz")
@@ -80,24 +81,24 @@ class _Bounded:
 
 
 def checked(archive: tarfile.TarFile) -> Iterator[tuple[str, tarfile.TarInfo]]:
-    """Relative path and member, one after the other, each when it is known to stay inside. Raises Unfit."""
-    links: set[str] = set()
+    """Relative path and member, one after the other, each when it is known to stay inside, and to lie beside those
+    before it. Raises Unfit."""
+    members = Members()
     for number, member in enumerate(archive, 1):
         archive.members = []  # type: ignore[attr-defined]  # tarfile remembers every member otherwise
         if number > MOST_MEMBERS:
             raise Unfit(f"has more than {MOST_MEMBERS:,} members; leave data out of it, and give it as an input")
-        message = _outside(member, links)
+        name = posixpath.normpath(member.name)
+        kind = DIRECTORY if member.isdir() else LINK if member.issym() else FILE
+        message = _outside(member, members) or members.fault(name, kind)
         if message:
             raise Unfit(f"has the member {described(member.name)}, {message}; {_AGAIN}")
-        name = posixpath.normpath(member.name)
-        if member.issym():
-            links.add(name)
         if name != ".":
             yield name, member
 
 
-def _outside(member: tarfile.TarInfo, links: set[str]) -> str:
-    """Why a member may not be unpacked, or an empty text. `links`: the symlinks that came before it."""
+def _outside(member: tarfile.TarInfo, members: Members) -> str:
+    """Why a member may not be unpacked, or an empty text. `members` came before it."""
     path = posixpath.normpath(member.name)
     if "\0" in member.name or not member.name:
         return "whose name is none"
@@ -105,15 +106,13 @@ def _outside(member: tarfile.TarInfo, links: set[str]) -> str:
         return "an absolute path"
     if ".." in member.name.split("/"):
         return "whose '..' leads out of the archive"
-    if any(str(parent) in links for parent in _parents(path)):
+    if _behind_link(path, members):
         return "which lies behind a link"
     if member.issym():
         return _leads_out(member.linkname, posixpath.dirname(path))
     if member.islnk():
         target = posixpath.normpath(member.linkname)
-        out = _leads_out(member.linkname, "")
-        behind = not out and (target in links or any(parent in links for parent in _parents(target)))
-        return f"a hard link to the link {described(target)}" if behind else out
+        return _leads_out(member.linkname, "") or _no_file(path, target, members)
     return "" if member.isreg() or member.isdir() else "which is a device or a FIFO"
 
 
@@ -129,7 +128,14 @@ def _leads_out(target: str, directory: str) -> str:
     return ""
 
 
-def _parents(path: str) -> Iterator[str]:
-    """Of a relative path."""
-    while path := posixpath.dirname(path):
-        yield path
+def _no_file(path: str, target: str, members: Members) -> str:
+    """Why the target of a hard link is none."""
+    if members.kind(target) == LINK or _behind_link(target, members):
+        return f"a hard link to the link {described(target)}"
+    if members.kind(target) != FILE or target == path:
+        return f"a hard link to {described(target)}, and no file of that name comes before it"
+    return ""
+
+
+def _behind_link(path: str, members: Members) -> bool:
+    return any(members.kind(parent) == LINK for parent in parents(path))

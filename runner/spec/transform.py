@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.spec import modelarchive
 from runner.spec.document import Place
 from runner.spec.draft import Draft
 from runner.spec.fields import Distribution, Privacy
+from runner.spec.modelarchive import ARCHIVE
 from runner.spec.models import TRANSFORM_OUTPUTS, StepSpec, host_path
 from runner.spec.mounts import fixed
 from runner.spec.names import did_you_mean
 
 INPUTS = ("model", "data")
-ARCHIVE = "model.tar.gz"
 _OF_SCRIPTS = ("script", "source_dir", "module", "entrypoint", "args", "hyperparameters", "checkpoints")
+
+_AGAIN = f"pack it again: tar -czf {ARCHIVE} -C DIRECTORY ."
 
 Fault = tuple[Place, str]
 """A place below the step, and what is wrong there."""
@@ -49,16 +52,23 @@ def misplaced(step: StepSpec) -> Iterator[Fault]:
 
 
 def model_fault(root: Path, step: StepSpec) -> str:
-    """Why a model of the host's can be none, or an empty text. That of another step is looked at when it is there."""
+    """Why a model of the host's can be none, or an empty text. That of another step is looked at when it is there.
+
+    Only of a file or directory that is known to be there."""
     source = step.inputs["model"].source if "model" in step.inputs else None
     if source is None:
         return ""
     path = host_path(root, source)
-    if path.is_dir() and not (path / ARCHIVE).is_file():
+    archive = path / ARCHIVE if path.is_dir() else path
+    if path.is_dir() and not archive.is_file():
         return f"the directory '{source}' holds no {ARCHIVE}, which is what SageMaker unpacks into /opt/ml/model"
-    if path.is_file() and not path.name.endswith(".tar.gz"):
+    if not archive.name.endswith(".tar.gz"):
         return f"'{source}' is no .tar.gz; SageMaker takes a model as one {ARCHIVE}"
-    return ""
+    try:
+        fault = modelarchive.fault(archive)
+    except OSError as error:
+        return f"'{source}': {archive.name} cannot be read: {error.strerror or error}"
+    return f"'{source}': {fault}; {_AGAIN}" if fault else ""
 
 
 def _inputs(step: StepSpec) -> Iterator[Fault]:

@@ -92,7 +92,7 @@ def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger)
     dead = [leftover for leftover in engine.leftovers() if not leftover.owner_alive]
     if dead:
         engine.sweep(dead)
-    provide_images(engine, [step.job.image for step in plan.steps], log.info, plan)
+    provide_images(engine, plan, log.info)
     listener = Listener(log)
     end = Run(
         plan, engine, runs_dir=runs_dir, jobs=os.cpu_count() or 1, keep_going=True, reporters=[listener]

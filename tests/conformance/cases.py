@@ -94,7 +94,7 @@ def execute(engine: Any, directory: Path) -> Ran:
 
     pipeline = load(directory / "pipeline.yaml")
     plan = make_plan(pipeline, select(pipeline.spec))
-    provide_images(engine, [step.job.image for step in plan.steps], lambda text: None)
+    provide_images(engine, plan, lambda text: None)
     told = Notices()
     finished = Run(plan, engine, runs_dir=directory / "runs", jobs=2, reporters=[told]).execute()
     return Ran((directory / "runs" / "latest").resolve(), finished.exit_code, tuple(told.texts))

@@ -11,6 +11,7 @@ from typing import Any
 
 from conformance import serving_image
 from conformance.cases import Case, Ran, execute
+from conformance.ways import PROBE, cli, nothing_started, on_image
 
 ROWS = "a,1\nb,2\nc,3\n"
 TRAIN = """
@@ -23,6 +24,15 @@ TRAIN_PY = """
 open("/opt/ml/model/weights.txt", "w").write("w")
 import os; os.mkdir("/opt/ml/model/code"); open("/opt/ml/model/code/inference.py", "w").write("pass")
 """
+
+
+MAKE = """
+  Make:
+    image: python
+    script: make.py
+    outputs: [model]
+"""
+MAKE_PY = 'open("/opt/ml/processing/output/model/model.tar.gz", "w").write("no archive")'
 
 
 def _step(text: str = "", **env: object) -> str:
@@ -115,6 +125,17 @@ def _unpacked(ran: Ran) -> None:
     assert _told(ran)[0]["model"] == {"weights.txt": "w", "code/inference.py": "pass"}
 
 
+def _no_serve(ran: Ran) -> None:
+    assert any("steps.s.image: the step needs a program `serve`, and its image 'python'" in n for n in ran.notices)
+    nothing_started(ran)
+
+
+def _refused(ran: Ran) -> None:
+    """A model of the host's: before anything starts."""
+    assert any("steps.s.inputs.model: 'm/model.tar.gz': model.tar.gz cannot" in notice for notice in ran.notices)
+    nothing_started(ran)
+
+
 SERVER = [
     _case("3.serve", ("3.serve",), _step(), _serves),
     _case(
@@ -142,10 +163,25 @@ SERVER = [
     _case(
         "3.model.damaged",
         ("2.consumer.transform",),
-        _step().replace("inputs: {", "inputs: {model: m/model.tar.gz, "),
+        _step().replace("steps:", f"steps:{MAKE}").replace("inputs: {", "inputs: {model: {from: Make.model}, "),
         _failed("transform", "model.tar.gz cannot be unpacked"),
-        {"data/rows.csv": ROWS, "m/model.tar.gz": b"no archive"},
+        {"data/rows.csv": ROWS, "make.py": MAKE_PY},
         exit_code=1,
+    ),
+    replace(
+        _case("3.serve.missing", ("3.serve",), _step().replace(serving_image.TAG, "python"), _no_serve, exit_code=2),
+        run=cli("run", "pipeline.yaml"),
+    ),
+    replace(
+        _case(
+            "3.model.refused",
+            ("2.consumer.transform",),
+            _step().replace("inputs: {", "inputs: {model: m/model.tar.gz, "),
+            _refused,
+            {"data/rows.csv": ROWS, "m/model.tar.gz": b"no archive"},
+            exit_code=2,
+        ),
+        run=cli("run", "pipeline.yaml"),
     ),
 ]
 
@@ -222,7 +258,7 @@ HEALTH = [
         "3.invocations.status",
         ("3.invocations",),
         _step("    transform: {max_retries: 1}", ANSWER=500),
-        _failed("transform", "was answered with 500: this model will not answer (tried 2 times)"),
+        _failed("transform", "was answered with 500 (tried 2 times): this model will not answer"),
         exit_code=1,
     ),
     _case(
@@ -351,4 +387,62 @@ DATA = [
     ),
 ]
 
-CASES = [*SERVER, *HEALTH, *DATA]
+# -- what the server did
+
+
+def _trace(ran: Ran) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((ran.root / "steps" / "s" / "trace.json").read_text())
+    return found
+
+
+def _watched(ran: Ran) -> None:
+    found = _trace(ran)
+    assert (found["traced"], found["why"]) == (True, "")
+    assert found["inputs"] == {"model": "read"}
+    assert "10.9.8.7:80" in found["connections"]
+    network, lost = sorted(ran.result()["warnings"], reverse=True)
+    assert network.startswith("tried to connect, and the step has no network")
+    assert network.endswith(": 10.9.8.7:80")
+    assert lost == "SageMaker throws away what is written outside of the outputs: /opt/ml/beside"
+    env = _told(ran)[0]["env"]
+    assert not [name for name in env if name.startswith("_RUN_PIPELINE") or name == "PYTHONPATH"]
+
+
+def _unwatched(ran: Ran) -> None:
+    found = _trace(ran)
+    assert (found["traced"], found["why"]) == (False, "its entrypoint is serve, and not Python")
+    assert found["inputs"] == {"model": "read"}  # as the kernel saw
+    assert ran.result()["warnings"] == []
+    env = _told(ran)[0]["env"]
+    assert not [name for name in env if name.startswith("_RUN_PIPELINE") or name == "PYTHONPATH"]
+
+
+def _behind_a_shell(engine: Any, directory: Path) -> Ran:
+    """The same server, started by a `serve` that is a shell script."""
+    serving_image.ensure()
+    move = "mv /usr/local/bin/serve /usr/local/bin/server"
+    shell = (
+        "printf '#!/bin/sh\\nexec /usr/local/bin/server\\n' > /usr/local/bin/serve && chmod 755 /usr/local/bin/serve"
+    )
+    return on_image(f"RUN {move} && {shell}", base=serving_image.TAG)(engine, directory)
+
+
+MODEL_OF_TRAIN = {"data/rows.csv": ROWS, "train.py": TRAIN_PY}
+WITH_MODEL = (
+    _step(OUT="1").replace("steps:", f"steps:{TRAIN}").replace("inputs: {", "inputs: {model: {from: Train.model}, ")
+)
+TRACE = [
+    _case("3.trace", ("3.serve",), WITH_MODEL, _watched, MODEL_OF_TRAIN),
+    replace(
+        _case(
+            "3.trace.shell",
+            ("3.serve",),
+            WITH_MODEL.replace(serving_image.TAG, PROBE).replace("OUT: '1'", "A: b"),
+            _unwatched,
+            MODEL_OF_TRAIN,
+        ),
+        run=_behind_a_shell,
+    ),
+]
+
+CASES = [*SERVER, *HEALTH, *DATA, *TRACE]

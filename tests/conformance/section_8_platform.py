@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from conformance import serving_image
 from conformance.cases import SEEN, Case, Ran, execute
+from conformance.ways import cli
 
 SECRET = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"
 TOKEN = "FwoGZXIvYXdzEXAMPLE/session+token=="
@@ -79,6 +81,8 @@ for part in (secret[:11], secret[11:]):  # in two writes, with the time for two 
     time.sleep(0.2)
 os.makedirs("/opt/ml/output", exist_ok=True)
 open("/opt/ml/processing/output/out/x", "w").write("x")
+open("/opt/ml/output/message", "w").write("m" * 1000 + secret)  # across the limit of an ExitMessage
+open("/opt/ml/no-output-" + os.environ["AWS_SESSION_TOKEN"].replace("/", ""), "w")  # the trace names it
 sys.exit("bye " + os.environ["AWS_SESSION_TOKEN"])
 {SEEN}
 """
@@ -88,6 +92,7 @@ def _masked(ran: Ran) -> None:
     assert ran.stream() == b"my key is ***\n"
     assert ran.stream("stderr") == b"***bye ***\n"
     nowhere(ran)
+    assert ran.result()["exit_message"] == "m" * 1000 + "***"
     assert any("without a network" in notice for notice in ran.notices)
     assert any("without a network" in warning for warning in ran.result()["warnings"])
 
@@ -101,6 +106,49 @@ MASKED = Case(
     check=_masked,
     exit_code=1,
 )
+
+
+def _run_and_tell(engine: Any, directory: Path) -> Ran:
+    """By the command line, in every form that a run can be told in."""
+    serving_image.ensure()
+    with host_credentials():
+        return cli("run", "-v", "--json", "--junit", "runs/report.xml", "pipeline.yaml")(engine, directory)
+
+
+def _unsaid(ran: Ran) -> None:
+    """Neither whole nor in half; the step tells what the server answered all the same."""
+    reason = ran.result()["reason"]
+    assert "(rows.csv) was answered with 415: xxx" in reason
+    told = [path.read_bytes() for path in ran.root.parent.rglob("*") if path.is_file()]
+    told += [notice.encode() for notice in ran.notices]
+    for text in told:
+        assert SECRET[:8].encode() not in text
+        assert TOKEN[:8].encode() not in text
+    assert [path.name for path in ran.root.parent.glob("*.xml")] == ["report.xml"]
+    assert any("was answered with 415" in notice for notice in ran.notices)
+
+
+def _echo(letters: int) -> Case:
+    env = f"{{ANSWER: '415', ECHO: '{letters}'}}"
+    return Case(
+        name=f"credentials: masked where a server answers with them, {letters} letters before them",
+        points=("1.env.no-credentials", "3.invocations"),
+        files={"data/rows.csv": "a,1\n"},
+        pipeline=f"""
+steps:
+  s:
+    type: transform
+    image: {serving_image.TAG}
+    inputs: {{data: {{source: data, content_type: text/csv}}}}
+    env: {env}
+    credentials: environment
+    network: bridge
+""",
+        run=_run_and_tell,
+        check=_unsaid,
+        exit_code=1,
+    )
+
 
 SDK = f"""{SEEN}
 import boto3
@@ -245,4 +293,4 @@ REAL = Case(
     check=_real,
 )
 
-CASES = [NONE, MASKED, ENDPOINT, INSTANCE, TRAINING_INSTANCE, NEAREST, REAL]
+CASES = [NONE, MASKED, _echo(3), _echo(290), ENDPOINT, INSTANCE, TRAINING_INSTANCE, NEAREST, REAL]

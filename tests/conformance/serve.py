@@ -2,14 +2,18 @@
 """A server for the conformance cases: stdlib, told by its environment what to do wrong.
 
 PING (status, 200), ANSWER (status, 200), SLOW (seconds before an answer), DIE (exit status, at the first invocation),
-EARLY (exit status, at once), IGNORE (of SIGTERM), BIND (0.0.0.0), PARAMETERS (body of /execution-parameters),
-EAT (memory, at the first invocation), FLAKY (number of invocations that are answered with 503 first).
+EARLY (exit status, at once, or LATER seconds later), IGNORE (of SIGTERM), BIND (0.0.0.0),
+PARAMETERS (body of /execution-parameters), EAT (memory, at the first invocation),
+FLAKY (number of invocations that are answered with 503 first),
+ECHO (number: an error's body is that many letters, and then its AWS secrets).
+OUT (no value: at an invocation it connects to the outside, and writes beside its model).
 Each line of its stdout is a JSON document. It answers an invocation with the body's lines in upper case.
 """
 
 import json
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -36,6 +40,14 @@ def model():
     return found
 
 
+def reach_out():
+    Path("/opt/ml/beside").write_text("x")
+    try:
+        socket.create_connection(("10.9.8.7", 80), 1)
+    except OSError:
+        return
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         parameters = os.environ.get("PARAMETERS")
@@ -56,13 +68,21 @@ class Handler(BaseHTTPRequestHandler):
         say(path=self.path, size=len(body), lines=body.count(b"\n"), start=body[:20].decode(), busy=BUSY[0], **headers)
         if "DIE" in os.environ:
             os._exit(int(os.environ["DIE"]))
+        if "OUT" in os.environ:
+            reach_out()
         if "EAT" in os.environ:
             os.environ["EATEN"] = "x" * (1 << 30)
         time.sleep(float(os.environ.get("SLOW", "0")) * (2 if body.startswith(b"slow") else 1))
         status = 503 if call <= int(os.environ.get("FLAKY", "0")) else int(os.environ.get("ANSWER", "200"))
         with SAY:
             BUSY[0] -= 1
-        self.answer(status, body.upper() if status == 200 else b"this model\nwill not answer")
+        self.answer(status, body.upper() if status == 200 else self.excuse())
+
+    def excuse(self):
+        if "ECHO" not in os.environ:
+            return b"this model\nwill not answer"
+        secret = [os.environ[name] for name in ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+        return ("x" * int(os.environ["ECHO"]) + " ".join(secret) + json.dumps(dict(os.environ)) * 9).encode()
 
     def answer(self, status, body):
         self.send_response(status)
@@ -83,5 +103,6 @@ def stop(number, _frame):
 signal.signal(signal.SIGTERM, stop)
 say(argv=sys.argv[1:], env=dict(os.environ), model=model(), root=sorted(path.name for path in Path("/").iterdir()))
 if "EARLY" in os.environ:
+    time.sleep(float(os.environ.get("LATER", "0")))
     sys.exit(int(os.environ["EARLY"]))
 ThreadingHTTPServer((os.environ.get("BIND", "0.0.0.0"), 8080), Handler).serve_forever()

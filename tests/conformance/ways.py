@@ -19,12 +19,14 @@ SHOW = SEEN + "tell(argv=sys.argv[1:], cwd=os.getcwd(), env=dict(os.environ), ui
 """A program for such an image."""
 
 
-def on_image(*instructions: str, files: Mapping[str, str] | None = None, way: Way = execute) -> Way:
-    """Run a case whose steps name the image `probe`: the python image with these Dockerfile instructions, and with
-    `files` (path below / -> content). The image is removed when the case has run."""
+def on_image(
+    *instructions: str, files: Mapping[str, str] | None = None, way: Way = execute, base: str = "python"
+) -> Way:
+    """Run a case whose steps name the image `probe`: `base` with these Dockerfile instructions, and with `files`
+    (path below / -> content). The image is removed when the case has run."""
 
     def run(engine: Any, directory: Path) -> Ran:
-        with small_image(instructions, files or {}) as reference:
+        with small_image(instructions, files or {}, base) as reference:
             pipeline = directory / "pipeline.yaml"
             pipeline.write_text(f"{pipeline.read_text().rstrip()}\nimages: {{{PROBE}: '{reference}'}}\n")
             return way(engine, directory)
@@ -33,11 +35,11 @@ def on_image(*instructions: str, files: Mapping[str, str] | None = None, way: Wa
 
 
 @contextmanager
-def small_image(instructions: tuple[str, ...], files: Mapping[str, str]) -> Iterator[str]:
+def small_image(instructions: tuple[str, ...], files: Mapping[str, str], base: str = "python") -> Iterator[str]:
     from runner.engine import images
     from runner.engine.client import client
 
-    images.ensure("python", lambda line: None)
+    images.ensure(base, lambda line: None)
     reference = f"run-pipeline-conformance:{uuid.uuid4().hex}"
     with tempfile.TemporaryDirectory() as context:
         for name, content in files.items():
@@ -45,7 +47,7 @@ def small_image(instructions: tuple[str, ...], files: Mapping[str, str]) -> Iter
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(content)
         copy = ["COPY root /"] if files else []
-        lines = [f"FROM {images.docker_reference('python')}", *copy, *instructions]
+        lines = [f"FROM {images.docker_reference(base)}", *copy, *instructions]
         Path(context, "Dockerfile").write_text("\n".join(lines) + "\n")
         docker = client()
         try:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.engine.credentials import Credentials
-from runner.engine.masking import MASK, Mask, masked, masking, secrets_of
+from runner.engine.masking import MASK, Mask, beginning, hidden, masked, masking, secrets_of
 
 SECRET = "wJal/K7MDENG+bPx"
 CREDENTIALS = Credentials("AKIAEXAMPLE", SECRET, token=f"{SECRET}-and-a-token")
@@ -70,3 +73,35 @@ def test_what_was_held_back_comes_at_the_end() -> None:
     with masking(CREDENTIALS, sink.append) as (same,):
         same(f"{SECRET}-and".encode())
     assert b"".join(sink) == MASK + b"-and"
+
+
+class Kind(enum.StrEnum):
+    LIKE_A_SECRET = SECRET
+
+
+@dataclasses.dataclass(frozen=True)
+class Told:
+    words: str
+    more: tuple[str, ...]
+    kind: Kind = Kind.LIKE_A_SECRET
+    number: int | None = None
+
+
+def test_every_text_in_a_value_is_hidden_and_its_shape_stays() -> None:
+    told = Told(f"a {SECRET}", (f"{SECRET} \ud800", "b"))
+    assert hidden(CREDENTIALS, {"x": [told, 1, None]}) == {"x": [Told("a ***", ("*** \ud800", "b")), 1, None]}
+    assert hidden(None, told) is told
+
+
+def test_the_beginning_of_a_text_ends_with_no_half_of_a_secret() -> None:
+    text = f"the body: {SECRET} {SECRET} and more"
+    for end in range(len(text) + 1):  # where whoever sent it cut it
+        for length in range(1, 40):
+            shown = beginning(CREDENTIALS, text[:end], length)
+            assert len(shown) <= length + 3
+            if end > length:
+                assert SECRET[:3] not in shown, (end, length)
+    assert beginning(CREDENTIALS, text, 100) == "the body: *** *** and more"
+    assert beginning(CREDENTIALS, text, 12) == "the body: **..."
+    assert beginning(None, "abcdef", 3) == "abc..."
+    assert beginning(None, "abc", 3) == "abc"

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from runner.engine.base import Outcome, StopReason, Verdict
+from runner.engine.credentials import Credentials
 from runner.engine.posting import Posted, judge, posted
 
 DONE = Posted(done="2 requests answered", notes=("a note",))
@@ -58,9 +59,12 @@ def test_what_the_client_says() -> None:
     told = posted(passed, json.dumps(said).encode(), b"")
     assert told == Posted(done="2 requests answered, of 3,000 records in 1 file", notes=("n",))
     for kind, broken in (("answer", False), ("ping", False), ("connection", True)):
-        failed = {"done": False, "kind": kind, "words": "w", "notes": []}
+        failed = {"done": False, "kind": kind, "words": "w", "answer": "", "notes": []}
         assert posted(passed, json.dumps(failed).encode(), b"") == Posted(refused="w", broken=broken)
-    disk = posted(passed, json.dumps({"done": False, "kind": "disk", "words": "full", "notes": []}).encode(), b"")
+        failed["answer"] = "a" * 301
+        assert posted(passed, json.dumps(failed).encode(), b"").refused == "w: " + "a" * 300 + "..."
+    full = {"done": False, "kind": "disk", "words": "full", "answer": "", "notes": []}
+    disk = posted(passed, json.dumps(full).encode(), b"")
     assert "full" in disk.fault
     assert not disk.refused
 
@@ -75,3 +79,18 @@ def test_a_client_that_says_nothing_sure_proves_nothing(said: bytes) -> None:
 def test_a_client_that_fails_says_its_last_words() -> None:
     told = posted(ended(Verdict.EXIT, 1, "exit 1"), b"", b"Traceback\nMemoryError\n")
     assert told.fault == "the container that posts the data failed: exit 1 (MemoryError)"
+
+
+@pytest.mark.parametrize("room", range(230, 310))
+def test_a_server_that_says_its_secrets_tells_nobody(room: int) -> None:
+    """Also one that lies across the limit, or that JSON writes with an escape."""
+    secret, token = "wJalrXUtnFEMI/K7MDENG", 'a "token"\\ of é'
+    given = Credentials("AKIAEXAMPLE", secret, token)
+    answer = "x" * room + secret + " " + token + " " * 300 + secret
+    failed = {"done": False, "kind": "answer", "words": f"w {secret}", "answer": answer, "notes": [token]}
+    told = posted(ended(Verdict.PASSED, 0), json.dumps(failed).encode(), b"", given)
+    for part in (secret[:8], token[:8]):
+        assert part not in told.refused
+    assert told.notes == ("***",)
+    died = posted(ended(Verdict.EXIT, 1, "exit 1"), b"", f"Traceback\n{token} {secret}\n".encode(), given)
+    assert died.fault == "the container that posts the data failed: exit 1 (*** ***)"

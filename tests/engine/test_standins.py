@@ -73,6 +73,30 @@ def test_the_nearest_image_says_what_differs(reference: str, image: str, differs
     assert (found.image, found.differs()) == (image, differs)
 
 
+def test_a_transform_step_gets_an_image_that_can_serve() -> None:
+    for repository in ("sagemaker-xgboost:1.7-1", "sagemaker-xgboost:3.0-5-gpu-py310"):
+        found = stand_in(f"{ECR}/{repository}", serve=True)
+        assert found is not None
+        assert found.image == "xgboost-inference"
+    assert found.differs() == (
+        "xgboost 3.0.5, Python 3.10, numpy 2.1.0, no GPU libraries, "
+        "its own `serve` (images/xgboost-inference) and no serving stack"
+    )
+    reference = f"{ECR}/sagemaker-scikit-learn:1.4-2"
+    assert stand_in(reference, serve=True) is None
+    why, remedy = refusal(reference, serve=True)
+    assert why == "no image of this tool can serve scikit-learn 1.4-2; xgboost-inference can serve"
+    assert remedy.endswith(f"\nimages:\n  {reference}: ONE-THAT-SERVES")
+
+
+def test_of_several_that_serve_the_nearest_version_wins(tmp_path: Path) -> None:
+    pins = {"pytorch-inference-2.1": "torch==2.1.2", "pytorch-inference-2.6": "torch==2.6.0", "pytorch": "torch==2.2.0"}
+    recipes = {name: recipe(tmp_path, name, pin) for name, pin in pins.items()}
+    found = stand_in(f"{ECR}/pytorch-inference:2.2.0", recipes, serve=True)
+    assert found is not None
+    assert found.image == "pytorch-inference-2.1"
+
+
 def test_the_python_that_was_looked_at_counts() -> None:
     found = stand_in(f"{ECR}/sagemaker-scikit-learn:1.4-2-py312")
     assert found is not None

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from runner.agent import trace as agent
-from runner.agent.trace import Trace, entries_below, shorten
+from runner.agent.trace import Trace, entries_below, script_fault, shorten
 
 
 def watching(*inputs: Path, places: tuple[Path, ...] = ()) -> Any:
     wanted = {
         "why": "not here",
+        "script": False,
         "archive": "",
         "inputs": [[path.name, str(path)] for path in inputs],
         "places": [str(path) for path in (*inputs, *places)],
@@ -66,6 +67,54 @@ def test_a_file_that_no_python_opened_counts_as_read(data: Path) -> None:
     assert trace.inputs == {"data": "read"}
     assert trace.of == {}
     os.close(trace.watched)
+
+
+NO = "its entrypoint is serve, and not Python"
+
+
+@pytest.mark.parametrize(
+    ("line", "fault"),
+    [
+        ("#!/opt/venv/bin/python", ""),
+        ("#! /usr/bin/python3.11 -u", ""),
+        ("#!/usr/bin/env python3", ""),
+        ("#!/usr/bin/env -S A=b python3 -u", ""),
+        ("#!/usr/bin/python3 -uEs", "its interpreter is started with -E, which keeps the tracer out"),
+        ("#!/usr/bin/env -S python3 -I", "its interpreter is started with -I, which keeps the tracer out"),
+        ("#!/bin/bash", NO),
+        ("#!/usr/bin/pythonic", NO),
+        ("#!/usr/bin/python2.7", NO),
+        ("#!/usr/bin/env", NO),
+        ("#!", NO),
+        ("import sys", NO),
+        ("\x7fELF python", NO),
+    ],
+)
+def test_a_program_is_a_python_script_by_its_first_line(tmp_path: Path, line: str, fault: str) -> None:
+    (tmp_path / "serve").write_text(f"{line}\nprint(1)\n")
+    assert script_fault(str(tmp_path / "serve"), NO) == fault
+    assert script_fault(str(tmp_path / "nothing"), NO) == NO
+
+
+@pytest.mark.parametrize("line", ["#!/usr/bin/python3", "#!/bin/sh"])
+def test_a_program_that_is_no_python_sees_nothing_of_the_trace(tmp_path: Path, line: str) -> None:
+    (tmp_path / "serve").write_text(line)
+    wanted = {"why": NO, "script": True, "archive": "eA==", "inputs": [], "places": [], "kept": []}
+    trace = Trace({"trace": wanted})
+    environment: dict[str, str] = {}
+    opened = (trace.file, trace.archive)
+    trace.enter(environment, str(tmp_path / "serve"))
+    told = trace.summary()["why"]
+    if line == "#!/bin/sh":
+        assert (environment, told, trace.file, trace.archive) == ({}, NO, None, None)
+        for descriptor in opened:
+            with pytest.raises(OSError, match="Bad file descriptor"):
+                os.fstat(descriptor)
+    else:
+        assert set(environment) == {"_RUN_PIPELINE_TRACE", "PYTHONPATH"}
+        assert told == "its interpreter did not take the tracer in"
+        for descriptor in opened:
+            os.close(descriptor)
 
 
 def test_an_input_inside_another_is_its_own(data: Path) -> None:

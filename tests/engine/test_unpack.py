@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from runner.engine.unpack import BadModel, Stopped, find_archive, unpack
+from runner.spec import modelarchive
 
 
 def archive(root: Path, *members: tuple[str, dict[str, Any], bytes]) -> Path:
@@ -53,32 +54,82 @@ def test_files_directories_and_links_inside(tmp_path: Path, target: Path) -> Non
 
 @pytest.mark.parametrize("name", ["../evil", "/tmp/evil-of-a-model", "a/../../evil"])
 def test_no_member_lands_outside(tmp_path: Path, target: Path, name: str) -> None:
-    with pytest.raises(BadModel, match=r"would land outside of /opt/ml/model"):
+    with pytest.raises(
+        BadModel, match=r"model.tar.gz has the member '.*evil.*', which would land outside of /opt/ml/model"
+    ):
         go(archive(tmp_path, (name, {}, b"x")), target)
     assert not list(target.iterdir())
     assert sorted(path.name for path in tmp_path.rglob("*")) == ["in", "model", "model.tar.gz"]
 
 
 def test_no_link_leads_a_member_outside(tmp_path: Path, target: Path) -> None:
-    """Neither a symlink nor a hard link: while files are written there is no symlink."""
+    """Neither a symlink nor a hard link."""
     path = archive(tmp_path, ("up", {"type": tarfile.SYMTYPE, "linkname": str(tmp_path)}, b""), ("up/evil", {}, b"x"))
-    with pytest.raises(BadModel, match="is a directory and a file"):
+    with pytest.raises(BadModel, match=r"model.tar.gz has the member 'up/evil', which lies below 'up', a link"):
         go(path, target)
     assert not (tmp_path / "evil").exists()
     (tmp_path / "secret").write_text("s")
     hard = archive(tmp_path, ("hard", {"type": tarfile.LNKTYPE, "linkname": "../../secret"}, b""))
-    with pytest.raises(BadModel, match="outside"):
+    with pytest.raises(BadModel, match=r"a link to '../../secret', and no file of that name comes before it"):
         go(hard, target)
 
 
+def test_no_link_leads_another_link_outside(tmp_path: Path, target: Path) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir(mode=0o700)
+    (outside / "mine").write_text("kept")
+    up, below = {"type": tarfile.SYMTYPE, "linkname": str(outside)}, {"type": tarfile.SYMTYPE, "linkname": "x"}
+    for members in ([("up", up), ("up/mine", below)], [("up/mine", below), ("up", up)]):
+        with pytest.raises(BadModel, match="'up"):
+            go(archive(tmp_path, *((name, fields, b"") for name, fields in members)), target)
+        assert (outside / "mine").read_text() == "kept"
+        assert outside.stat().st_mode & 0o777 == 0o700
+
+
 def test_a_device_is_no_part_of_a_model(tmp_path: Path, target: Path) -> None:
-    with pytest.raises(BadModel, match="'pipe' is neither a file, a directory nor a link"):
+    with pytest.raises(
+        BadModel, match=r"model.tar.gz has the member 'pipe', which is neither a file, a directory nor a link"
+    ):
         go(archive(tmp_path, ("pipe", {"type": tarfile.FIFOTYPE}, b"")), target)
 
 
-def test_a_member_below_a_file(tmp_path: Path, target: Path) -> None:
-    with pytest.raises(BadModel, match="lies below another one that is a file"):
-        go(archive(tmp_path, ("a", {}, b"x"), ("a/b", {}, b"x")), target)
+LINK = {"type": tarfile.SYMTYPE, "linkname": "x"}
+CLASHES = [
+    ([("a", {}), ("a/b", {})], "'a/b', which lies below 'a', a file"),
+    ([("a", {}), ("a/b/c", LINK)], "'a/b/c', which lies below 'a', a file"),
+    ([("a/b", {}), ("a", {})], "'a', a file where it also has a directory"),
+    ([("a/b", {}), ("./a", LINK)], "'./a', a link where it also has a directory"),
+    ([("a", {}), ("a", {"type": tarfile.DIRTYPE})], "'a', a directory where it also has a file"),
+    ([("a", {"type": tarfile.LNKTYPE, "linkname": "b"})], "'a', a link to 'b', and no file of that name comes"),
+    ([("a" * 256, {})], "whose name no file system takes"),
+    ([("a", {"type": tarfile.SYMTYPE, "linkname": ""})], "'a', a link to nothing"),
+    ([(".", {})], "'.', a file where it also has a directory"),
+]
+
+
+@pytest.mark.parametrize(("members", "words"), CLASHES, ids=[words for _, words in CLASHES])
+def test_what_cannot_lie_together(
+    tmp_path: Path, target: Path, members: list[tuple[str, dict[str, Any]]], words: str
+) -> None:
+    path = archive(tmp_path, *((name, fields, b"") for name, fields in members))
+    with pytest.raises(BadModel) as caught:
+        go(path, target)
+    assert str(caught.value).startswith("model.tar.gz has the member ")
+    assert words in str(caught.value)
+    assert modelarchive.fault(path) == str(caught.value)  # the same before a run starts
+
+
+def test_of_one_name_the_last_counts(tmp_path: Path, target: Path) -> None:
+    path = archive(tmp_path, ("a", {}, b"1"), ("b", LINK, b""), ("a", LINK, b""), ("b", {}, b"2"), ("c", {}, b"3"))
+    assert modelarchive.fault(path) == ""
+    go(path, target)
+    assert (str((target / "a").readlink()), (target / "b").read_text()) == ("x", "2")
+
+
+def test_a_large_model_is_looked_at_as_far_as_its_beginning(tmp_path: Path) -> None:
+    path = archive(tmp_path, ("a", {}, bytes(100_000)), ("b", {}, b""), ("a", {"type": tarfile.DIRTYPE}, b""))
+    assert "'a', a directory" in modelarchive.fault(path)
+    assert modelarchive.fault(path, 50_000) == ""
 
 
 @pytest.mark.parametrize("content", [b"", b"no archive", b"PK\x03\x04"])

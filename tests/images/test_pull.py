@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.engine.pull import PullError, PullFailure, classify, split
+from runner.engine.pull import PullFailure, classify, split
 
 
 @pytest.mark.parametrize(
@@ -38,10 +38,3 @@ def test_references_are_split_as_docker_does(reference: str, parts: tuple[str, s
 )
 def test_an_unreachable_registry_is_not_a_refusal(message: str, failure: PullFailure) -> None:
     assert classify(f'Get "https://registry.example.com/v2/": {message}') is failure
-
-
-def test_an_ecr_address_is_told_how_to_map_it() -> None:
-    reference = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-xgboost:3.0-5"
-    error = PullError(reference, PullFailure.UNREACHABLE, "no such host")
-    assert f"\nimages:\n  {reference}: xgboost" in error.remedy
-    assert "images:" not in PullError("python:3.12", PullFailure.UNREACHABLE, "no such host").remedy

@@ -14,9 +14,9 @@ from pipeline.helpers import Harness, plan_of, step, verdicts
 from runner.engine import credentials as host
 from runner.engine.base import StartMode
 from runner.engine.fake import FakeEngine
-from runner.errors import EnvironmentFault, ImageUnavailable
+from runner.errors import EnvironmentFault, ImageUnavailable, UsageError
 from runner.pipeline.events import Notice
-from runner.pipeline.fitting import place_of_image
+from runner.pipeline.fitting import missing_image, place_of_image
 from runner.pipeline.reuse import find_reused
 
 URI = "683313688378.dkr.ecr.us-east-1.amazonaws.com/sagemaker-scikit-learn:1.2-1-cpu-py3"
@@ -80,11 +80,80 @@ def test_an_image_that_nothing_stands_for_is_missing_before_anything_starts(tmp_
     assert not harness.runs.exists()
 
 
+def transform(image: str, **more: Any) -> Any:
+    inputs = {"data": {"from": "a.out"}}
+    return step(type="transform", image=image, entrypoint=None, inputs=inputs, outputs={}, **more)
+
+
+XGBOOST = URI.replace("scikit-learn:1.2-1-cpu-py3", "xgboost:1.7-1")
+
+
+def test_one_uri_stands_for_two_images_where_one_step_serves(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, FakeEngine(missing=[XGBOOST]))
+    harness.execute(a=step(image=XGBOOST), t=transform(XGBOOST))
+    assert (job(harness, "a")["image"], job(harness, "t")["image"]) == ("xgboost", "xgboost-inference")
+    assert job(harness, "t")["asked"] == {"image": XGBOOST}
+    (warning,) = result(harness, "t")["warnings"]
+    assert "'xgboost-inference' stands for it: xgboost 3.0.5 instead of 1.7-1" in warning
+
+
+def test_a_transform_that_nothing_can_serve_is_refused_with_the_lines_to_write(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, FakeEngine(missing=[URI]))
+    run = harness.prepare(a=step(), t=transform(URI))
+    with pytest.raises(ImageUnavailable):
+        run.execute()
+    assert not harness.runs.exists()
+    error = missing_image(run._plan, URI, ImageUnavailable("not here", remedy="pull it"), serve=True)
+    assert error.message.endswith(
+        "steps.t.image: not here; no image of this tool can serve scikit-learn 1.2-1; xgboost-inference can serve"
+    )
+    assert error.remedy.startswith("pull it; or let a local image stand for it")
+
+
+def train(**more: Any) -> Any:
+    return step(type="training", entrypoint=None, outputs={}, **more)
+
+
+def test_an_image_without_the_program_is_refused_before_anything_starts(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, FakeEngine(programs={"img": (), "both": ("serve", "train"), "one": ("train",)}))
+    with pytest.raises(UsageError) as caught:
+        harness.execute(a=step(), t=transform("one"), ok=transform("both"), fit=train(), fine=train(image="one"))
+    assert caught.value.message.splitlines() == [
+        f"{tmp_path}/pipeline.yaml: steps.t.image: the step needs a program `serve`, and its image 'one' has no "
+        "executable one on its PATH",
+        f"{tmp_path}/pipeline.yaml: steps.fit.image: the step needs a program `train`, and its image 'img' has no "
+        "executable one on its PATH",
+    ]
+    assert "`xgboost-inference`" in caught.value.remedy
+    assert "give a training step a `script`" in caught.value.remedy
+    assert not harness.runs.exists()
+
+
+def test_where_the_program_cannot_be_told_it_is_left_to_the_run(tmp_path: Path) -> None:
+    """An entrypoint of the step's own, a PATH of its own, an image that nobody looked at."""
+    harness = Harness(tmp_path, FakeEngine(programs={"img": ()}))
+    fit = step(type="training", outputs={}, entrypoint=("/opt/run",), args=("train",))
+    finished = harness.execute(a=step(), fit=fit, t=transform("img", env={"PATH": "/opt/bin"}), u=transform("unseen"))
+    assert set(verdicts(finished).values()) == {"passed"}
+
+
+def test_the_stand_in_is_named_where_it_lacks_the_program(tmp_path: Path) -> None:
+    harness = Harness(tmp_path, FakeEngine(missing=[XGBOOST], programs={"xgboost": ()}))
+    with pytest.raises(UsageError, match=f"its image 'xgboost', which stands for {XGBOOST}, has no executable one"):
+        harness.execute(fit=train(image=XGBOOST))
+
+
 def test_the_place_of_an_image_is_told(tmp_path: Path) -> None:
     plan = plan_of(tmp_path, {"a": step(), "b": step(image=URI)})
     assert place_of_image(plan, URI) == f"{plan.file}: steps.b.image: "
     written = dataclasses.replace(plan, source_text=f"name: demo\nimage: {URI}\n".encode())
     assert place_of_image(written, URI) == f"{plan.file}:2: steps.b.image: "
+    text = f"image: img  # no {URI}\nsteps:\n  a: {{image: {URI}-b, script: img.py}}\n"
+    written = dataclasses.replace(plan, source_text=text.encode())
+    assert place_of_image(written, URI) == f"{plan.file}: steps.b.image: "
+    assert place_of_image(written, "img", "a") == f"{plan.file}:1: steps.a.image: "
+    written = dataclasses.replace(plan, source_text=f"{text}  c: {{image: img}}\n".encode())
+    assert place_of_image(written, "img", "a") == f"{plan.file}: steps.a.image: "
 
 
 def test_what_the_instance_has_and_the_machine_has_not_is_capped(tmp_path: Path) -> None:
@@ -146,8 +215,8 @@ def test_credentials_reach_the_step_that_asks_and_no_file_of_the_run(tmp_path: P
     assert seen["a"]["AWS_SECRET_ACCESS_KEY"] == SECRET
     assert seen["a"]["AWS_REGION"] == "eu-west-1"
     assert not [name for name in seen["b"] if name.startswith("AWS_")]
-    files = [path for path in (harness.root / "steps/a").rglob("*") if path.is_file() and path.name != "message"]
-    assert {"stdout", "job.json", "reproduce.sh", "shell.sh", "result.json"} <= {path.name for path in files}
+    files = [path for path in (harness.root / "steps/a").rglob("*") if path.is_file()]
+    assert {"stdout", "message", "job.json", "reproduce.sh", "shell.sh", "result.json"} <= {path.name for path in files}
     assert not [path for path in [*files, *harness.root.glob("*.json*")] if SECRET in path.read_text()]
     for name in ("reproduce.sh", "shell.sh"):
         assert "# Not repeated here: the step's AWS credentials;" in (harness.root / "steps/a" / name).read_text()

@@ -171,6 +171,60 @@ def test_a_read_only_input_is_so_by_hand(project: Path, python_image: str) -> No
     assert sorted(path.name for path in (project / "data").iterdir()) == ["a file.txt", "b"]
 
 
+LIMITED = """\
+name: limited
+image: python
+steps:
+  make:
+    script: make.py
+    instance_type: ml.m5.24xlarge
+    credentials: CREDENTIALS
+    network: bridge
+    inputs: {FILE: "data/a file.txt", TREE: data}
+    outputs: [data]
+"""
+
+
+@pytest.mark.docker
+def test_an_instance_larger_than_this_machine_by_hand(project: Path, python_image: str) -> None:
+    (project / "make.py").write_text(
+        OWNER
+        + """
+import glob
+paths = glob.glob("/sys/fs/cgroup/memory.max") + glob.glob("/sys/fs/cgroup/memory/memory.limit_in_bytes")
+print(open(paths[0]).read().strip(), flush=True)
+hand_back("/opt/ml/processing/output")
+"""
+    )
+    (project / "pipeline.yaml").write_text(LIMITED.replace("CREDENTIALS", "none"))
+    told = run(shell(plan_of(project)))
+    assert told.returncode == 0, told.stderr
+    has = subprocess.run(["docker", "info", "--format", "{{.MemTotal}}"], capture_output=True, text=True).stdout
+    assert abs(int(told.stdout) - int(has)) < 4096  # whole pages
+    (project / "by-hand").rename(project / "earlier")
+    smaller = LIMITED.replace("m5.24xlarge", "t3.medium\n    resources: {cpus: 1}").replace("CREDENTIALS", "none")
+    (project / "pipeline.yaml").write_text(smaller)
+    assert "  --cpus 1 \\" in shell(plan_of(project)).splitlines()
+    told = run(shell(plan_of(project)))
+    assert (told.returncode, told.stdout) == (0, f"{4 << 30}\n"), told.stderr
+
+
+@pytest.mark.parametrize("way", ["environment", "endpoint"])
+def test_credentials_are_not_in_it_and_it_says_how_to_give_them(project: Path, way: str) -> None:
+    (project / "pipeline.yaml").write_text(LIMITED.replace("CREDENTIALS", way))
+    lines = shell(plan_of(project)).splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("# Not in this command: the AWS cred"))
+    assert "--env AWS_ACCESS_KEY_ID --env AWS_SECRET_ACCESS_KEY --env AWS_SESSION_TOKEN" in lines[at + 1]
+    assert any(line.startswith("# There is no endpoint") for line in lines) is (way == "endpoint")
+    assert not [line for line in lines if "AWS_" in line and not line.startswith("#")]
+    assert not [line for line in shell(plan_of_none(project)).splitlines() if "AWS" in line]
+
+
+def plan_of_none(project: Path) -> Plan:
+    (project / "pipeline.yaml").write_text(LIMITED.replace("CREDENTIALS", "none"))
+    return plan_of(project)
+
+
 @pytest.fixture
 def false_docker(tmp_path: Path) -> str:
     """A PATH whose `docker` fails."""

@@ -185,4 +185,6 @@ def test_the_platform_is_shown(plan: Plan) -> None:
     ):
         assert line in text
     stands = report.document(whole, Reuse())["stand_ins"]
-    assert {found: stand["image"] for found, stand in stands.items()} == {job.image: "sklearn"}
+    assert {step: (stand["asked"], stand["image"]) for step, stand in stands.items()} == {
+        job.step: (job.image, "sklearn")
+    }

@@ -16,7 +16,7 @@ GOOD = "    inputs: {data: data/raw}\n"
 
 
 def test_a_whole_one(load_text: Callable[..., Pipeline], project: Path) -> None:
-    (project / "model.tar.gz").write_bytes(b"")
+    tarfile.open(project / "model.tar.gz", "w:gz").close()
     text = """
     image: python
     steps:
@@ -78,6 +78,29 @@ def test_the_key_is_of_transform_steps(refuse: Callable[..., list[str]]) -> None
 
 def test_it_needs_an_image(refuse: Callable[..., list[str]]) -> None:
     assert "needs an 'image' that can `serve`" in refuse(HEAD.partition("\n")[2] + GOOD)[0]
+
+
+DAMAGED = [b"", b"no archive", b"\x1f\x8b\x08\x00torn"]
+
+
+@pytest.mark.parametrize("content", DAMAGED)
+@pytest.mark.parametrize("place", ["m/model.tar.gz", "m"])
+def test_a_model_that_cannot_be_unpacked(
+    refuse: Callable[..., list[str]], project: Path, place: str, content: bytes
+) -> None:
+    (project / "m").mkdir()
+    (project / "m" / "model.tar.gz").write_bytes(content)
+    (line,) = refuse(f"{HEAD}    inputs: {{data: data/raw, model: {place}}}\n")
+    assert f"steps.s.inputs.model: '{place}': model.tar.gz cannot be unpacked: " in line
+    assert line.endswith("; pack it again: tar -czf model.tar.gz -C DIRECTORY .")
+
+
+def test_a_model_whose_members_exclude_each_other(refuse: Callable[..., list[str]], project: Path) -> None:
+    with tarfile.open(project / "model.tar.gz", "w:gz") as tar:
+        tar.addfile(tarfile.TarInfo("a"))
+        tar.addfile(tarfile.TarInfo("a/b"))
+    (line,) = refuse(f"{HEAD}    inputs: {{data: data/raw, model: model.tar.gz}}\n")
+    assert "model.tar.gz has the member 'a/b', which lies below 'a', a file" in line
 
 
 def test_a_directory_with_a_model_will_do(load_text: Callable[..., Pipeline], project: Path) -> None:
