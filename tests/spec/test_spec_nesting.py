@@ -12,9 +12,11 @@ import pytest
 from pydantic import BaseModel
 
 from runner.errors import SpecError
-from runner.spec import load, models
+from runner.spec import expects, load, models
 from runner.spec.execution import ScriptExecutionSpec
-from runner.spec.models import PipelineSpec, Strict
+from runner.spec.expects import ExpectedColumn
+from runner.spec.models import PipelineSpec
+from runner.spec.strict import Strict
 
 Where = tuple[str, ...]
 _EXAMPLE: dict[str, Any] = {
@@ -71,7 +73,7 @@ def line_of(text: str, part: str) -> int:
 def test_the_walk_reaches_every_model() -> None:
     written = {
         value
-        for value in vars(models).values()
+        for value in (*vars(models).values(), *vars(expects).values())
         if isinstance(value, type) and issubclass(value, Strict) and value is not Strict
     }
     assert set(PLACES.values()) == written
@@ -111,6 +113,9 @@ MAY_BE = {
     "OutputSpec": {"'text'", "nothing (null)"},
     "Resources": {"nothing (null)"},
     "Transform": {"nothing (null)"},
+    "Expects": {"nothing (null)"},
+    "ExpectedColumn": set(WRONG),  # each is taken for a family: see the test below
+    "ExpectedRows": {"the number 5", "nothing (null)"},
 }
 """Short forms, and keys with nothing after them."""
 CASES = [
@@ -129,6 +134,15 @@ def test_a_value_of_another_kind_is_refused_at_its_place(project: Path, form: st
     assert line.startswith(f"pipeline.{form}:{line_of(written, where[-1])}:")
     assert f" {'.'.join(where)}: expected a" in line
     assert line.endswith(f" got {kind}")
+
+
+@pytest.mark.parametrize("form", ["yaml", "json"])
+@pytest.mark.parametrize("kind", [kind for kind in WRONG if kind != "nothing (null)"])
+def test_a_column_of_another_kind_is_taken_for_a_family(project: Path, form: str, kind: str) -> None:
+    where = next(where for where, model in PLACES.items() if model is ExpectedColumn)
+    (line,) = refused(project, form, BASE | document(PLACES, where, WRONG[kind]))
+    assert f" {'.'.join(where)}.family: expected int, float, bool, " in line
+    assert f"got {kind}" in line
 
 
 @pytest.mark.parametrize("value", WRONG.values())
