@@ -108,9 +108,8 @@ def _input(
     subject: Subject, subjects: Mapping[str, Subject], port: Port, wired: Wired, data: Mapping[tuple[str, str], Path]
 ) -> dict[str, Any]:
     at: dict[str, Any] = {} if port.fixed else {"path": port.path}
-    if port.name in subject.spec.expects:
-        expects = subject.spec.expects[port.name]
-        at["expects"] = expects.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    if port.name in subject.expects:
+        at["expects"] = subject.expects[port.name].model_dump(mode="json", by_alias=True, exclude_defaults=True)
     own = data.get((subject.node, port.name))
     if own is not None:
         return {"source": str(absolute(own)), **at}

@@ -12,7 +12,7 @@ from runner.pipeline.events import StepResult
 from runner.pipeline.layout import RunLayout
 from runner.testing.specs import SpecFault
 
-_MARK = ".run-pipeline-delivered"
+MARK = ".run-pipeline-delivered"
 """In a directory that holds nothing but what an earlier test delivered: it may be replaced."""
 
 
@@ -51,7 +51,7 @@ def _replace(source: Path, target: Path) -> None:
             shutil.copyfile(Path(directory) / file, temporary)
             temporary.replace(target / below / file)
             written.append(_line(target / below / file, below / file))
-    (target / _MARK).write_text("".join(written), encoding="utf-8", errors="surrogateescape")
+    (target / MARK).write_text("".join(written), encoding="utf-8", errors="surrogateescape")
 
 
 def _line(file: Path, name: Path) -> str:
@@ -63,7 +63,7 @@ def _forget_earlier(target: Path) -> None:
     """Remove what an earlier test delivered and nobody has changed since: a file that is no longer written must not
     look as if it were."""
     try:
-        lines = (target / _MARK).read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
+        lines = (target / MARK).read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
     except FileNotFoundError:
         return
     for line in lines:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from runner.data.difference import Difference, differences
 from runner.data.formats import describe_tree
+from runner.data.impact import Impact
 from runner.data.tables import FileSchema, Format
 from runner.pipeline.layout import RunLayout
 from runner.testing.results import DataCompatibilityResult, ScriptTestResult
@@ -25,11 +27,21 @@ def edge(
     result_b: ScriptTestResult,
     layout: RunLayout,
     notes: Sequence[str] = (),
+    before: Mapping[str, Sequence[FileSchema]] | None = None,
 ) -> DataCompatibilityResult:
-    """The verdict of an edge: the consumer passed on what the producer wrote. Reads the files within bounds."""
+    """The verdict of an edge: the consumer passed on what the producer wrote. Reads the files within bounds.
+
+    `before`: by input, the data that the consumer's spec has for it, which is what the consumer was made for.
+    """
     folders = {output: layout.step(source.node).output(source.outputs[output].key) for output in ports}
     written = {output: _files(folder) for output, folder in folders.items()}
     opened = {output: _opened(result_b, target.inputs[port].path) for output, port in ports.items()}
+    changed = [
+        each
+        for output, port in ports.items()
+        if (before or {}).get(port) and result_a.success
+        for each in differences((before or {})[port], written[output])
+    ]
     files = [schema for output in written for schema in written[output]]
     read = [schema for output in written for schema in written[output] if schema.path in opened[output]]
     return DataCompatibilityResult(
@@ -43,7 +55,8 @@ def edge(
         tested=result_b.verdict is not None,
         result_a=result_a,
         result_b=result_b,
-        risks=tuple(dict.fromkeys((*_faults(files), *_never_read(ports, opened, result_b)))),
+        risks=tuple(dict.fromkeys((*_risks(changed), *_faults(files), *_never_read(ports, opened, result_b)))),
+        differences=tuple(asdict(each) for each in changed),
         notes=tuple(notes),
         schemas=tuple(_plain(schema) for schema in files[:_SHOWN]),
         files_read=tuple(f"{output}/{name}" for output in opened for name in sorted(opened[output])),
@@ -97,6 +110,10 @@ def _issues(source: Subject, target: Subject, a: ScriptTestResult, b: ScriptTest
         return []
     issue = f"the consumer '{target.node}' did not pass: {b.error_message}"
     return [issue, *([f"remedy: {b.remedy}"] if b.remedy else [])]
+
+
+def _risks(changed: Sequence[Difference]) -> list[str]:
+    return [f"{each} ({each.impact.value})" for each in changed if each.impact is not Impact.SAFE]
 
 
 def _faults(files: Sequence[FileSchema]) -> list[str]:

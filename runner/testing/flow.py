@@ -5,11 +5,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from runner.data.files import remove_tree
+from runner.data.formats import describe_tree
+from runner.data.tables import FileSchema
 from runner.engine.base import Engine
 from runner.errors import EXIT_PASSED, EXIT_STEP_FAILED, EXIT_USAGE, SpecError
 from runner.spec.contracts import Contracts
@@ -19,12 +21,15 @@ from runner.testing import edges, execution, outcomes
 from runner.testing.assembly import assemble
 from runner.testing.builder import PipelineTestingSpecBuilder
 from runner.testing.config import RuntimeTestingConfiguration
-from runner.testing.delivery import clean, deliver
+from runner.testing.delivery import MARK, clean, deliver
 from runner.testing.inputs import Data, provide
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
 from runner.testing.specs import DataFlow, ScriptExecutionSpec
 from runner.testing.subjects import Places, Subject, subject
 from runner.testing.wiring import Wired, wire
+
+_MOST_FILES = 100
+"""So many of the files that a spec itself has for an input are compared with what its producer wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +56,8 @@ class _State:
     wired: Wired
     results: dict[str, ScriptTestResult]
     data: Data
+    before: dict[str, dict[str, tuple[FileSchema, ...]]] = field(default_factory=dict)
+    """Node -> input that a producer gives -> the data that the spec itself has for it."""
     ended: execution.Finished | None = None
     refused: tuple[str, ...] = ()
 
@@ -80,6 +87,7 @@ class Bench:
         with self._scratch() as scratch:
             state.data = provide(subjects, wired, scratch, flow.sample)
             ready = _startable(state)
+            state.before = _before(subjects, wired)
             pipeline = self._assembled(state, ready) if ready else None
             if pipeline is not None:
                 self._execute(state, pipeline)
@@ -135,6 +143,22 @@ class Bench:
             yield folder
         finally:
             remove_tree(folder)
+
+
+def _before(subjects: Mapping[str, Subject], wired: Wired) -> dict[str, dict[str, tuple[FileSchema, ...]]]:
+    """Looked at before anything runs, since a delivery may write over it."""
+    found: dict[str, dict[str, tuple[FileSchema, ...]]] = {}
+    for node, known in subjects.items():
+        for port in known.inputs.values():
+            host = Path(port.host).expanduser()
+            if port.name in wired.bound[node] and port.host.strip() and host.is_dir():
+                files = describe_tree(host, limit=_MOST_FILES)
+                found.setdefault(node, {})[port.name] = tuple(each for each in files if not _is_ours(each))
+    return found
+
+
+def _is_ours(schema: FileSchema) -> bool:
+    return schema.path == "." or Path(schema.path).name == MARK
 
 
 def _startable(state: _State) -> list[str]:
@@ -237,5 +261,12 @@ def _edge(state: _State, source: str, target: str) -> DataCompatibilityResult:
     note = state.wired.notes.get((source, target))
     ports = state.wired.ports(source, target)
     return edges.edge(
-        a, b, ports, state.results[source], state.results[target], state.ended.layout, [note] if note else []
+        a,
+        b,
+        ports,
+        state.results[source],
+        state.results[target],
+        state.ended.layout,
+        [note] if note else [],
+        state.before.get(target),
     )

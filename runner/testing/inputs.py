@@ -45,7 +45,7 @@ def provide(
             elif sample is not None:
                 found.folders[node, port.name] = write_sample(folder / node / port.name, sample)
                 sources[port.name] = "sample"
-            elif (expects := subject.spec.expects.get(port.name)) is not None:
+            elif (expects := subject.expects.get(port.name)) is not None:
                 try:
                     found.folders[node, port.name] = _made_up(expects, folder / node / port.name)
                     sources[port.name] = "synthetic"

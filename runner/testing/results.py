@@ -80,6 +80,9 @@ class DataCompatibilityResult:
     result_b: ScriptTestResult | None = None
     risks: tuple[str, ...] = ()
     """What did not break today, but may."""
+    differences: tuple[dict[str, Any], ...] = ()
+    """Of the data that the consumer's spec has for the input, and of what the producer wrote: `impact` (breaking, risky
+    or safe), `file`, `column` and `message` of each."""
     notes: tuple[str, ...] = ()
     """How the edge was bound, where neither its ports nor equal names say so."""
     schemas: tuple[dict[str, Any], ...] = ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.errors import SpecError
 from runner.spec.contracts import Contracts, FoundContract, TrainingScriptContract, disagreements
 from runner.spec.document import shown
+from runner.spec.expects import Expects
 from runner.spec.fields import StepType
 from runner.spec.names import listed
 from runner.spec.resolution import Resolution, resolve
@@ -38,6 +39,8 @@ class Subject:
     image: str | None = None
     """None: the default."""
     env: dict[str, str] = field(default_factory=dict)
+    expects: dict[str, Expects] = field(default_factory=dict)
+    """By the spec's logical name of an input: the spec's own, else the contract's."""
     arguments: dict[str, object] | list[object] = field(default_factory=dict)
     fault: Fault | None = None
     notes: tuple[str, ...] = ()
@@ -101,6 +104,7 @@ def _filled(made: Subject) -> Subject:
         outputs=outputs,
         image=_image(made),
         env=_environment(made),
+        expects=_expects(made, inputs),
         arguments=_arguments(made),
         notes=(*made.notes, *notes),
     )
@@ -124,6 +128,12 @@ def _image(made: Subject) -> str | None:
         return made.spec.image
     wanted = [_plain(name).lower() for name in made.contract.contract.framework_requirements]
     return next((image for package, image in _FRAMEWORKS.items() if package in wanted), None)
+
+
+def _expects(made: Subject, inputs: Mapping[str, Port]) -> dict[str, Expects]:
+    promised = made.contract.contract.expects if made.contract else {}
+    found = {name: promised[each] for name, port in inputs.items() for each in port.also if each in promised}
+    return {**found, **made.spec.expects}
 
 
 def _environment(made: Subject) -> dict[str, str]:

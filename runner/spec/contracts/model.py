@@ -13,8 +13,10 @@ from pydantic import AfterValidator, Field, model_validator
 from runner.errors import Problem
 from runner.spec import fold
 from runner.spec.document import Document, Place
+from runner.spec.expects import Expects
 from runner.spec.fields import EnvKey, Filled, PortName, before
 from runner.spec.fold import Misfit
+from runner.spec.names import did_you_mean
 from runner.spec.scalar import described
 from runner.spec.strict import Strict
 
@@ -106,6 +108,8 @@ class ScriptContract(Strict):
     """Logical name -> path in the container."""
     expected_arguments: Annotated[dict[Filled, str | None], before(_arguments, _Defaults)] = Field(default={})
     """Argument without its dashes -> default; None where it has none."""
+    expects: dict[PortName, Expects] = Field(default={})
+    """Logical name of an input -> what its data must be, as `expects` in a pipeline file."""
     required_env_vars: Annotated[list[EnvKey], before(_names, list[str])] = Field(default=[])
     optional_env_vars: Annotated[dict[EnvKey, str | None], before(_defaults, _Defaults)] = Field(default={})
     """Name -> default; None where the contract names none."""
@@ -118,6 +122,10 @@ class ScriptContract(Strict):
         for name in self.required_env_vars:
             if name in self.optional_env_vars:
                 raise Misfit("is also among required_env_vars: remove one of the two", "optional_env_vars", name)
+        for name in self.expects:
+            if name not in self.expected_input_paths:
+                hint = did_you_mean(name, self.expected_input_paths)
+                raise Misfit(f"no such name in expected_input_paths{hint}", "expects", name)
         for field in ("expected_input_paths", "expected_output_paths"):
             for name, path in getattr(self, field).items():
                 if not path.startswith(self.root):
