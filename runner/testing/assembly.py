@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -26,6 +25,7 @@ DEFAULT_IMAGE = "sklearn"
 """Where nothing names an image."""
 _CALL = "main-call"
 """Name of the input that holds the program which calls `main`."""
+_PROGRAM = "call_main.py"
 
 
 class _Unplaced(Document):
@@ -59,7 +59,7 @@ def assemble(
     if not isinstance(document.data, dict):
         raise TypeError("a pipeline is a mapping")
     spec, remarks = check(document.data, Path.cwd(), document, strict=False)
-    file = absolute(calls.parent / "pipeline.json")
+    file = absolute(calls / "pipeline.json")
     return Pipeline(file=file, spec=spec, source_text=document.text, remarks=tuple(map(_without_place, remarks)))
 
 
@@ -132,19 +132,18 @@ def _call(step: dict[str, Any], subject: Subject, calls: Path) -> None:
         "environ_vars": subject.env,
         "job_args": {name.replace("-", "_"): value for name, value in subject.arguments.items()},
     }
-    files = {"call.json": json.dumps(call, indent=2), "call_main.py": Path(call_main.__file__).read_text("utf-8")}
+    files = {"call.json": json.dumps(call, indent=2).encode(), _PROGRAM: Path(call_main.__file__).read_bytes()}
     if training:
-        files |= {subject.script.name: subject.script.read_text("utf-8")}
-    digest = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()[:16]
-    directory = absolute(calls / digest)
-    directory.mkdir(parents=True, exist_ok=True)
-    for name, text in files.items():
-        write_atomic(directory / name, text.encode())
+        files |= {subject.script.name: subject.script.read_bytes()}
+    directory = absolute(calls / subject.node)
+    directory.mkdir(parents=True)
+    for name, content in files.items():
+        write_atomic(directory / name, content)
     if training:
-        step |= {"source_dir": str(directory), "script": "call_main.py"}
+        step |= {"source_dir": str(directory), "script": _PROGRAM}
     else:
         step["inputs"][_CALL] = {"source": str(directory)}
-        step["entrypoint"] = ["python3", f"/opt/ml/processing/input/{_CALL}/call_main.py"]
+        step["entrypoint"] = ["python3", f"/opt/ml/processing/input/{_CALL}/{_PROGRAM}"]
 
 
 def _told(ports: Mapping[str, Port]) -> dict[str, str]:

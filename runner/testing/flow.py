@@ -56,6 +56,7 @@ class _State:
     wired: Wired
     results: dict[str, ScriptTestResult]
     data: Data
+    scratch: Path
     before: dict[str, dict[str, tuple[FileSchema, ...]]] = field(default_factory=dict)
     """Node -> input that a producer gives -> the data that the spec itself has for it."""
     ended: execution.Finished | None = None
@@ -81,22 +82,28 @@ class Bench:
         subjects = self.subjects(flow.specs)
         aliases = flow.aliases or self.config.enable_enhanced_features
         wired = wire(subjects, flow.dag, flow.flows, threshold=self.threshold, aliases=aliases, loose=flow.loose)
-        state = _State(flow, subjects, wired, {}, Data())
+        state = _State(flow, subjects, wired, {}, Data(), Path())
         if wired.problems:
             return _unbound(state)
         with self._scratch() as scratch:
-            state.data = provide(subjects, wired, scratch, flow.sample)
-            ready = _startable(state)
+            state.scratch = scratch
+            state.data = provide(subjects, wired, scratch / "data", flow.sample)
             state.before = _before(subjects, wired)
+            ready = _startable(state)
             pipeline = self._assembled(state, ready) if ready else None
             if pipeline is not None:
                 self._execute(state, pipeline)
-        told = _told(state)
-        if state.ended is not None and self.config.cleanup_after_test:
-            keep = self.config.preserve_outputs
-            if clean(state.ended.layout, passed=told.pipeline_success, keep_outputs=keep):
-                return _without_run_dir(told)
+            told = self._cleaned(state, _told(state))
+            if told.run_dir is None:
+                remove_tree(scratch)
         return told
+
+    def _cleaned(self, state: _State, told: PipelineResult) -> PipelineResult:
+        if state.ended is None or not self.config.cleanup_after_test:
+            return told
+        keep = self.config.preserve_outputs
+        gone = clean(state.ended.layout, passed=told.pipeline_success, keep_outputs=keep)
+        return _without_run_dir(told) if gone else told
 
     def _assembled(self, state: _State, ready: Sequence[str]) -> Pipeline | None:
         """The checked pipeline of the nodes that can start; None when the check refuses it: then no node runs."""
@@ -107,7 +114,7 @@ class Bench:
                 state.wired,
                 state.flow.dag.edges,
                 data=state.data.folders,
-                calls=Path(self.config.root) / ".calls",
+                calls=state.scratch / "calls",
                 timeout=self.config.timeout_seconds,
             )
         except SpecError as error:
@@ -135,14 +142,16 @@ class Bench:
 
     @contextmanager
     def _scratch(self) -> Iterator[Path]:
-        """A directory for data that is made for one test."""
+        """A directory for what is made for one test: data, and programs that call `main`. It stays as long as the run
+        directory whose `reproduce.sh` mounts it."""
         root = Path(self.config.root)
         root.mkdir(parents=True, exist_ok=True)
         folder = Path(tempfile.mkdtemp(prefix=".test-", dir=root))
         try:
             yield folder
-        finally:
+        except BaseException:
             remove_tree(folder)
+            raise
 
 
 def _before(subjects: Mapping[str, Subject], wired: Wired) -> dict[str, dict[str, tuple[FileSchema, ...]]]:

@@ -83,7 +83,7 @@ def _why(result: StepResult) -> tuple[str, str, str | None]:
     found = result.diagnosis
     if found is None:
         return kind, f"{kind}: {result.reason}", None
-    kind = kind if result.verdict not in (Verdict.EXIT, Verdict.OOM, Verdict.TIMEOUT) else found.kind.value
+    kind = kind if result.verdict not in (Verdict.EXIT, Verdict.OOM) else found.kind.value
     raised = next(iter(found.evidence), "")
     known = [raised] if raised and raised not in found.sentence else []
     return kind, f"{kind}: {found.sentence} ({'; '.join([*known, result.reason])})", found.fix or None

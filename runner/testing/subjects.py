@@ -20,6 +20,7 @@ from runner.testing.specs import ScriptExecutionSpec
 
 _FRAMEWORKS = {"xgboost": "xgboost", "xgboost_cpu": "xgboost"}
 """Package -> image that has it, where the default has not."""
+_JOB_TYPE = "job_type"
 _TRAINING = ("/opt/ml/input/", "/opt/ml/model", "/opt/ml/output")
 
 
@@ -106,7 +107,7 @@ def _filled(made: Subject) -> Subject:
         env=_environment(made),
         expects=_expects(made, inputs),
         arguments=_arguments(made),
-        notes=(*made.notes, *notes),
+        notes=(*made.notes, *notes, *_left_out(made)),
     )
     return replace(made, fault=_program_fault(made) or fault or _environment_fault(made) or _argument_fault(made))
 
@@ -154,7 +155,26 @@ def _arguments(made: Subject) -> dict[str, object] | list[object]:
     if made.resolution.arguments:
         flag, job_type = made.resolution.arguments
         defaults[flag.lstrip("-")] = job_type
-    return {**_without(defaults, own), **own}
+    given = {**_without(defaults, own), **own}
+    return given if _takes_job_type(made) else {name: value for name, value in given.items() if not _is_job_type(name)}
+
+
+def _left_out(made: Subject) -> list[str]:
+    own = made.spec.job_args
+    if isinstance(own, list) or _takes_job_type(made) or not any(map(_is_job_type, own)):
+        return []
+    return ["job_type is not given: neither the script nor its contract takes it"]
+
+
+def _is_job_type(name: str) -> bool:
+    return _plain(name) == _JOB_TYPE
+
+
+def _takes_job_type(made: Subject) -> bool:
+    """Whether the script, or its contract, asks for the job type; also where its text hides which options it has."""
+    if made.is_called or made.facts is None or made.facts.unknown("arguments") or made.facts.option(_JOB_TYPE):
+        return True
+    return made.contract is not None and any(map(_is_job_type, made.contract.contract.expected_arguments))
 
 
 def _without(defaults: Mapping[str, object], own: Mapping[str, object]) -> dict[str, object]:
