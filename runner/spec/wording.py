@@ -80,7 +80,7 @@ def _problem(details: ErrorDetails, origin: Origin, model: type[BaseModel], data
         return origin.problem(place[:-1], _unknown_key(str(inner[-1]), known), near=place, key=True)
     if details["type"] == "missing":
         return origin.problem(place[:-1], f"the key '{place[-1]}' is missing", key=True)
-    return origin.problem(place, _message(details))
+    return origin.problem(place, message(details))
 
 
 def _path_of_no_port(place: Place, data: object) -> str:
@@ -98,7 +98,8 @@ def _path_of_no_port(place: Place, data: object) -> str:
     return fixed(kind, "outputs" if "output" in str(part) else "inputs", str(name))
 
 
-def _message(details: ErrorDetails) -> str:
+def message(details: ErrorDetails) -> str:
+    """What was expected and what was found."""
     kind, value = details["type"], details["input"]
     if kind in _EXPECTED:
         quoted = f"; put it in quotes: '{value.text}'" if kind == "string_type" and isinstance(value, Literal) else ""

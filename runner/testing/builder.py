@@ -15,7 +15,7 @@ from runner.spec.dag import PipelineDAG
 from runner.spec.execution import SUFFIX, Catalogue
 from runner.spec.names import nearest
 from runner.spec.resolution import resolve
-from runner.testing.specs import WORKSPACE, PipelineTestingSpec, ScriptExecutionSpec, SpecFault, as_dag
+from runner.testing.specs import WORKSPACE, PipelineTestingSpec, ScriptExecutionSpec, SpecFault, as_dag, in_words
 from runner.testing.subjects import Places, subject
 
 log = logging.getLogger("runner.testing")
@@ -113,6 +113,8 @@ class PipelineTestingSpecBuilder:
             updates["environ_vars"] = {name: text for name, text in wanted.items() if text is not None}
             required = [name for name in contract.required_env_vars if name in default.environ_vars]
             updates["environ_vars"] |= {name: default.environ_vars[name] for name in required}
+            promised = {name: text for name, text in contract.expected_arguments.items() if text is not None}
+            updates["job_args"] = {**promised, **({"job_type": found.job_type} if found.job_type else {})}
         return default.model_copy(update=updates)
 
     def save_script_spec(self, spec: ScriptExecutionSpec) -> str:
@@ -130,7 +132,7 @@ class PipelineTestingSpecBuilder:
         try:
             changed = ScriptExecutionSpec.model_validate({**spec.to_dict(), **updates})
         except ValidationError as error:
-            raise SpecFault(f"the spec of '{node_name}': {_first(error)}") from None
+            raise SpecFault(f"the spec of '{node_name}': {in_words(error)}") from None
         self.save_script_spec(changed)
         return changed
 
@@ -248,9 +250,3 @@ class PipelineTestingSpecBuilder:
         if lines:
             head = f"not every one of the {len(dag.nodes)} nodes can be tested; these calls mend it:"
             raise SpecFault("\n".join([head, *lines]))
-
-
-def _first(error: ValidationError) -> str:
-    details = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in details["loc"])
-    return f"{place}: {details['msg']}" if place else str(details["msg"])

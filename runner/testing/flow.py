@@ -28,6 +28,9 @@ from runner.testing.specs import DataFlow, ScriptExecutionSpec
 from runner.testing.subjects import Places, Subject, subject
 from runner.testing.wiring import Wired, wire
 
+_BIND = (
+    "Name the ports in data_flow_specs, give one an alias, or turn on enable_logical_matching for names that are alike."
+)
 _MOST_FILES = 100
 """So many of the files that a spec itself has for an input are compared with what its producer wrote."""
 
@@ -194,11 +197,14 @@ def _startable(state: _State) -> list[str]:
 def _unbound(state: _State) -> PipelineResult:
     """Nothing runs while nobody can say which data goes where."""
     messages = list(dict.fromkeys(state.wired.problems.values()))
+    names = ", ".join(f"{source} -> {target}" for source, target in state.wired.problems if source)
     for node, known in state.subjects.items():
-        mine = [text for edge, text in state.wired.problems.items() if node in edge] or messages
+        mine = [text for (_, target), text in state.wired.problems.items() if node == target]
         fault = known.fault
         kind, why = (fault.kind, fault.message) if fault else ("unbound", "\n".join(mine))
-        state.results[node] = outcomes.not_run(known, kind, why, fault.remedy if fault else "")
+        if not fault and not mine:
+            kind, why = "not-run", f"nothing runs while edges are not bound: {names}" if names else "\n".join(messages)
+        state.results[node] = outcomes.not_run(known, kind, why, fault.remedy if fault else _BIND)
     state.refused = tuple(messages)
     return _told(state)
 
@@ -262,11 +268,11 @@ def _edge(state: _State, source: str, target: str) -> DataCompatibilityResult:
     a, b = state.subjects[source], state.subjects[target]
     problem = state.wired.problems.get((source, target))
     if problem is not None or state.ended is None:
-        issue = problem or "; ".join(
-            f"{each.step_name}: {each.error_message}" for each in (state.results[source], state.results[target])
-            if not each.success
-        )  # fmt: skip
-        return edges.untested(a, b, issue, state.results[source], state.results[target])
+        ends = (state.results[source], state.results[target])
+        why = [f"{each.step_name}: {each.error_message}" for each in ends if not each.success]
+        return edges.untested(
+            a, b, problem or next(iter(why), "nothing ran"), state.results[source], state.results[target]
+        )
     note = state.wired.notes.get((source, target))
     ports = state.wired.ports(source, target)
     return edges.edge(

@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from runner.testing.specs import ScriptExecutionSpec, SpecFault
+from runner.testing.specs import ScriptExecutionSpec, SpecFault, in_words
 
 _MAPPINGS = ("input_paths", "output_paths", "environ_vars", "job_args")
 _DEFAULT_PORT = {"input_paths": "data_input", "output_paths": "data_output"}
@@ -51,9 +51,7 @@ def _ask_field(
             value = _value(field, answer)
             return ScriptExecutionSpec.model_validate({**spec.to_dict(), field: value})
         except ValidationError as error:
-            details = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in details["loc"])
-            write(f"  {place or field}: {details['msg']}")
+            write(f"  {in_words(error)}")
         except ValueError as error:
             write(f"  {error}")
 

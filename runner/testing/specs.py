@@ -222,6 +222,14 @@ class PipelineTestingSpec(Writable):
             raise SpecError(wording.problems(error, document, cls, document.data)) from None
 
 
+def in_words(error: ValidationError) -> str:
+    """The first thing that is wrong with a spec made in Python: where, what was expected, and what was found."""
+    details = error.errors(include_url=False)[0]
+    place = ".".join(str(part) for part in details["loc"])
+    told = wording.message(details).removeprefix("Value error, ")
+    return f"{place}: {told}" if place else told
+
+
 def with_main_params(spec: ScriptExecutionSpec, params: Mapping[str, Any] | None) -> ScriptExecutionSpec:
     """The spec with the arguments of `main` that a caller gives in its place: `input_paths`, `output_paths`,
     `environ_vars` and `job_args` (a Namespace or a mapping). Raises SpecFault for any other name."""
