@@ -28,7 +28,7 @@ from runner.testing.specs import DataFlow, ScriptExecutionSpec
 from runner.testing.subjects import Places, Subject, subject
 from runner.testing.wiring import Wired, wire
 
-_BIND = (
+_BIND = "Name the ports in data_flow_specs, give one an alias, or turn on enable_logical_matching for alike names."
     "Name the ports in data_flow_specs, give one an alias, or turn on enable_logical_matching for names that are alike."
 )
 _MOST_FILES = 100
