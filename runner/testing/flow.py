@@ -29,8 +29,6 @@ from runner.testing.subjects import Places, Subject, subject
 from runner.testing.wiring import Wired, wire
 
 _BIND = "Name the ports in data_flow_specs, give one an alias, or turn on enable_logical_matching for alike names."
-    "Name the ports in data_flow_specs, give one an alias, or turn on enable_logical_matching for names that are alike."
-)
 _MOST_FILES = 100
 """So many of the files that a spec itself has for an input are compared with what its producer wrote."""
 
