@@ -20,11 +20,17 @@ from runner.testing.assembly import assemble
 from runner.testing.builder import PipelineTestingSpecBuilder
 from runner.testing.config import RuntimeTestingConfiguration
 from runner.testing.delivery import clean, deliver
+from runner.testing.faults import Fault
 from runner.testing.inputs import Data, provide
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
 from runner.testing.specs import DataFlow, ScriptExecutionSpec
 from runner.testing.subjects import Places, Subject, subject
 from runner.testing.wiring import Wired, wire
+
+_NAME_PORTS = (
+    "Give both the same host path, or the input an alias that is the output's name ('input_path_specs'), or name the "
+    "ports in 'data_flow_specs'."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +169,8 @@ def _unbound(state: _State) -> PipelineResult:
     messages = list(dict.fromkeys(state.wired.problems.values()))
     for node, known in state.subjects.items():
         mine = [text for edge, text in state.wired.problems.items() if node in edge] or messages
-        fault = known.fault
-        kind, why = (fault.kind, fault.message) if fault else ("unbound", "\n".join(mine))
-        state.results[node] = outcomes.not_run(known, kind, why, fault.remedy if fault else "")
+        fault = known.fault or Fault("unbound", "\n".join(mine), _NAME_PORTS)
+        state.results[node] = outcomes.not_run(known, fault.kind, fault.message, fault.remedy)
     state.refused = tuple(messages)
     return _told(state)
 

@@ -79,7 +79,8 @@ def subject(node: str, spec: ScriptExecutionSpec, places: Places) -> Subject:
     try:
         read = facts(resolution.script)
     except SpecError as error:
-        return replace(made, fault=Fault("syntax", error.message, error.remedy))
+        remedy = error.remedy or f"Correct {shown(resolution.script)} there; nothing was run."
+        return replace(made, fault=Fault("syntax", error.message, remedy))
     made = replace(made, facts=read)
     found = places.contracts.find(spec.script_name, resolution.script)
     if found.found is None and spec.script_name != node:
@@ -184,8 +185,9 @@ def _environment_fault(made: Subject) -> Fault | None:
     where = f"{shown(made.contract.path)}:{line}"
     return Fault(
         "environment",
-        f"{where}: the contract requires the environment variables {listed(lacking)}, and the spec does not set them",
-        "Set them in 'environ_vars'.",
+        f"{where}: the contract requires {_counted('environment variable', lacking)}, and the spec does not set "
+        f"{_them(lacking)}",
+        f"Set {listed(lacking)} in 'environ_vars'.",
     )
 
 
@@ -206,5 +208,14 @@ def _argument_fault(made: Subject) -> Fault | None:
         return None
     flags = [option.flags[0] for option in lacking]
     where = f"{shown(made.facts.path)}:{lacking[0].line}"
-    return Fault("arguments", f"{where}: the script requires {listed(flags)}, and the spec does not give them",
-                 "Add them to 'job_args'.")  # fmt: skip
+    names = [option.dest for option in lacking]
+    message = f"{where}: the script requires {_counted('argument', flags)}, and the spec does not give {_them(flags)}"
+    return Fault("arguments", message, f"Add {listed(names)} to 'job_args'.")
+
+
+def _counted(noun: str, names: list[str]) -> str:
+    return f"the {noun}{'s' if len(names) > 1 else ''} {listed(names)}"
+
+
+def _them(names: list[str]) -> str:
+    return "them" if len(names) > 1 else "it"
