@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from runner.errors import SpecError
 from runner.spec.contracts import Contracts
 from runner.spec.dag import PipelineDAG
 from runner.spec.execution import SUFFIX, Catalogue
 from runner.spec.names import nearest
 from runner.spec.resolution import resolve
-from runner.testing.specs import WORKSPACE, PipelineTestingSpec, ScriptExecutionSpec, SpecFault, as_dag
+from runner.testing.faults import SpecFault, checked
+from runner.testing.specs import KEPT, WORKSPACE, PipelineTestingSpec, ScriptExecutionSpec, as_dag
 from runner.testing.subjects import Places, subject
 
 log = logging.getLogger("runner.testing")
@@ -73,7 +73,10 @@ class PipelineTestingSpecBuilder:
         """
         if not any(self.specs_dir.glob(f"*{SUFFIX}")):
             return None
-        catalogue = Catalogue(self.specs_dir)
+        try:
+            catalogue = Catalogue(self.specs_dir)
+        except SpecError as error:
+            raise SpecError(error.problems, remedy=KEPT) from None
         found = catalogue.find(node)
         if len(found) > 1:
             raise SpecFault(catalogue.complaint(node, found), remedy="Give each spec a step_name of its own.")
@@ -127,10 +130,7 @@ class PipelineTestingSpecBuilder:
         Raises SpecFault for a field that it does not have, or a value that does not fit: then nothing is written.
         """
         spec = self.spec_for(node_name, save=False)
-        try:
-            changed = ScriptExecutionSpec.model_validate({**spec.to_dict(), **updates})
-        except ValidationError as error:
-            raise SpecFault(f"the spec of '{node_name}': {_first(error)}") from None
+        changed = checked(ScriptExecutionSpec, {**spec.to_dict(), **updates}, where=f"the spec of '{node_name}': ")
         self.save_script_spec(changed)
         return changed
 
@@ -248,9 +248,3 @@ class PipelineTestingSpecBuilder:
         if lines:
             head = f"not every one of the {len(dag.nodes)} nodes can be tested; these calls mend it:"
             raise SpecFault("\n".join([head, *lines]))
-
-
-def _first(error: ValidationError) -> str:
-    details = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in details["loc"])
-    return f"{place}: {details['msg']}" if place else str(details["msg"])

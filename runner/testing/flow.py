@@ -31,6 +31,7 @@ _NAME_PORTS = (
     "Give both the same host path, or the input an alias that is the output's name ('input_path_specs'), or name the "
     "ports in 'data_flow_specs'."
 )
+_MEND_PORTS = "Name an output and an input that the steps have, each input once."
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,8 +169,9 @@ def _unbound(state: _State) -> PipelineResult:
     """Nothing runs while nobody can say which data goes where."""
     messages = list(dict.fromkeys(state.wired.problems.values()))
     for node, known in state.subjects.items():
-        mine = [text for edge, text in state.wired.problems.items() if node in edge] or messages
-        fault = known.fault or Fault("unbound", "\n".join(mine), _NAME_PORTS)
+        mine = [text for edge, text in state.wired.problems.items() if node in edge]
+        unbound = Fault("unbound", "\n".join(mine or messages), _NAME_PORTS if mine else _MEND_PORTS)
+        fault = known.fault or unbound
         state.results[node] = outcomes.not_run(known, fault.kind, fault.message, fault.remedy)
     state.refused = tuple(messages)
     return _told(state)
@@ -234,10 +236,10 @@ def _edge(state: _State, source: str, target: str) -> DataCompatibilityResult:
     a, b = state.subjects[source], state.subjects[target]
     problem = state.wired.problems.get((source, target))
     if problem is not None or state.ended is None:
-        issue = problem or "; ".join(
-            f"{each.step_name}: {each.error_message}" for each in (state.results[source], state.results[target])
-            if not each.success
-        )  # fmt: skip
+        ends = (state.results[source], state.results[target])
+        shared = [text for edge, text in state.wired.problems.items() if edge == ("", "")]
+        apart = [f"{each.step_name}: {each.error_message}" for each in ends if not each.success]
+        issue = problem or "; ".join(shared or apart)
         return edges.untested(a, b, issue, state.results[source], state.results[target])
     note = state.wired.notes.get((source, target))
     ports = state.wired.ports(source, target)
