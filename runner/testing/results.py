@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from runner.spec.document import shown
 
 _NEVER_STARTED = ("blocked", "cancelled", "unbound")
 """Kinds that say nothing of the script itself."""
@@ -59,7 +62,7 @@ class ScriptTestResult:
         synthetic = [name for name, source in self.data_sources.items() if source == "synthetic"]
         lines = [head]
         if not self.success:
-            lines += [*self.why(), *_labelled("log", self.stderr_path)]
+            lines += [*self.why(), *_labelled("log", _shown(self.stderr_path))]
         if synthetic:
             lines.append(f"  synthetic data: {', '.join(synthetic)}")
         lines += [f"  note: {note}" for note in self.notes]
@@ -123,7 +126,7 @@ class DataCompatibilityResult:
             lines += _indented(issue)
             if number == 0 and failed is not None:
                 lines += [*(f"    {detail}" for detail in failed.details), *_labelled("at", failed.place)]
-        lines += _labelled("log", failed.stderr_path if failed is not None else None)
+        lines += _labelled("log", _shown(failed.stderr_path) if failed is not None else None)
         return "\n".join([*lines, *self.remarks()])
 
     def headline(self) -> str:
@@ -195,6 +198,10 @@ class PipelineResult:
 
 def _indented(text: str) -> list[str]:
     return [f"  {line}".rstrip() for line in text.splitlines()]
+
+
+def _shown(path: str | None) -> str | None:
+    return shown(Path(path)) if path is not None else None
 
 
 def _labelled(label: str, text: str | None) -> list[str]:
