@@ -42,6 +42,9 @@ _IN_A_TABLE = re.compile(
     r"/pandas/core/(?:frame\.py|generic\.py|groupby/grouper\.py|groupby/generic\.py|reshape/\w+\.py)$"
 )
 _BY_NAME = ("__getitem__", "_get_label_or_level_values", "get_grouper", "set_index", "pop")
+_BY_NAMES = ("dropna", "duplicated")
+"""They raise the list of what is not there."""
+_INDEX = re.compile(r"^Index\((?P<names>\[.*?\])[,)]", re.DOTALL)
 _IN_A_ROW = re.compile(r"/pandas/core/series\.py$")
 _SEPARATED = re.compile(rb"\b(?:sep|delimiter|dialect|delim_whitespace|read_table|Sniffer)\b")
 """Words of a script that says, or finds out, by what a table is separated."""
@@ -121,10 +124,12 @@ def _literal(text: str) -> list[str]:
 
 def _of_a_frame(raised: Raised) -> list[str]:
     """The key of a KeyError that a table raised for want of a column."""
+    called = {frame.function for frame in raised.frames if _IN_A_TABLE.search(frame.file)}
     key = key_of(raised)
-    if key is None or not any(_IN_A_TABLE.search(f.file) and f.function in _BY_NAME for f in raised.frames):
-        return []
-    return [str(key)]
+    if called & set(_BY_NAMES) and raised.name == "KeyError":
+        found = _INDEX.match(raised.message)
+        return _literal(found["names"]) if found else [str(each) for each in key] if isinstance(key, list) else []
+    return [str(key)] if key is not None and called & set(_BY_NAME) else []
 
 
 def _perhaps(raised: Raised, place: Place | None) -> str | None:
