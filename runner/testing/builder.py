@@ -46,13 +46,17 @@ class PipelineTestingSpecBuilder:
         """A spec for every node: the saved one, else one from its contract or the defaults, which is saved.
 
         Raises one SpecFault (a ValueError) that names every node without a script and every incomplete spec, with the
-        call that fixes each; without `validate` they are left as they are. Raises SpecError for a saved file that is
-        no spec: it is never overwritten.
+        call that fixes each: then none is saved, since a saved spec wins over what is found later. Without `validate`
+        they are left as they are. Raises SpecError for a saved file that is no spec: it is never overwritten.
         """
         graph = as_dag(dag)
-        specs = {node: self.spec_for(node) for node in graph.nodes}
+        saved = {node: self.saved_spec(node) for node in graph.nodes}
+        specs = {node: spec or self.spec_for(node, save=False) for node, spec in saved.items()}
         if validate:
             self._check(graph, specs)
+        for node, spec in specs.items():
+            if saved[node] is None:
+                self.save_script_spec(spec)
         return PipelineTestingSpec(dag=graph, script_specs=specs, test_workspace_root=str(self.test_data_dir))
 
     def spec_for(self, node: str, *, save: bool = True) -> ScriptExecutionSpec:

@@ -29,7 +29,8 @@ class ScriptTestResult:
     """As in the README's table (`passed`, `exit`, `oom`, ...); None when the script was not run."""
     kind: str | None = None
     """Kind of failure: import, syntax, signature, arguments, missing-file, missing-column, type, encoding, permission,
-    memory, time-out, network, exit-code, missing-input, blocked, ..."""
+    memory, time-out, network, exit-code, as in a diagnosis; of one that was not run also missing-script, missing-input,
+    environment, contract, output-path, spec, unbound, blocked, cancelled; else the verdict, as missing-output."""
     exit_code: int | None = None
     traceback: str | None = None
     """The last one of the script's stderr."""

@@ -105,7 +105,8 @@ def _filled(made: Subject) -> Subject:
         arguments=_arguments(made),
         notes=(*made.notes, *notes),
     )
-    return replace(made, fault=_program_fault(made) or fault or _environment_fault(made) or _argument_fault(made))
+    fault = _program_fault(made) or fault or _output_fault(made) or _environment_fault(made) or _argument_fault(made)
+    return replace(made, fault=fault)
 
 
 def _type(made: Subject) -> StepType:
@@ -171,6 +172,16 @@ def _program_fault(made: Subject) -> Fault | None:
     return Fault("signature", fault, remedy) if fault else None
 
 
+def _output_fault(made: Subject) -> Fault | None:
+    """A file where an output is to be delivered."""
+    for port in made.outputs.values():
+        target = Path(port.host)
+        if port.host.strip() and target.exists() and not target.is_dir():
+            message = f"output '{port.name}' is to go to {shown(target)}, which is a file"
+            return Fault("output-path", message, "Name a directory in 'output_paths'.")
+    return None
+
+
 def _environment_fault(made: Subject) -> Fault | None:
     """What the contract requires and nothing gives, but for what the script itself can do without."""
     if made.contract is None or made.facts is None:
@@ -192,7 +203,10 @@ def _environment_fault(made: Subject) -> Fault | None:
 
 
 def _argument_fault(made: Subject) -> Fault | None:
-    """Options that the script's parser requires and nothing gives."""
+    """Arguments that `main` cannot be called with, and options that the script's parser requires and nothing gives."""
+    if made.is_called and isinstance(made.arguments, list):
+        message = "main is called with job_args by name, and the spec has a list of words"
+        return Fault("arguments", message, "Write 'job_args' as a mapping, or give the script a __main__ block.")
     if made.facts is None or made.is_called or isinstance(made.arguments, list) or made.facts.unknown("arguments"):
         return None
     given = {_plain(name) for name in made.arguments}

@@ -20,7 +20,7 @@ from runner import (
 )
 from runner.cli.main import entry
 from runner.engine.fake import Canned, FakeEngine
-from runner.errors import SpecError, UsageError
+from runner.errors import ImageUnavailable, SpecError, UsageError
 
 MAIN = "def main(input_paths, output_paths, environ_vars, job_args):\n    pass\n"
 OUT = "/opt/ml/processing/output"
@@ -163,6 +163,40 @@ def test_a_port_that_there_is_not_is_told_once_with_the_nearest(project: Path) -
     assert result.exit_code == 2
 
 
+def test_what_is_not_on_this_machine_is_named_as_it_was_written(project: Path) -> None:
+    inputs = {"raw": "s3://bucket/key"}
+    result = fresh().test_script_with_spec(spec("prepare", input_paths=inputs, output_paths={"o": ""}))
+    assert "for input 'raw' (s3://bucket/key: put a copy on this machine)" in (result.error_message or "")
+
+
+def test_a_file_in_the_way_of_an_output_is_told_before_anything_runs(project: Path) -> None:
+    Path("taken").write_text("x")
+    result = fresh().test_script_with_spec(spec("prepare", input_paths={"raw": "raw"}, output_paths={"o": "taken"}))
+    assert result.error_message == "output-path: output 'o' is to go to taken, which is a file"
+    assert result.remedy == "Name a directory in 'output_paths'."
+    assert Path("taken").read_text() == "x"
+    assert not Path("runs").exists()
+
+
+def test_main_takes_no_list_of_words(project: Path) -> None:
+    result = fresh().test_script_with_spec(spec("prepare", **PREPARE, job_args=["--fast"]))
+    assert result.error_message == "arguments: main is called with job_args by name, and the spec has a list of words"
+
+
+def test_an_image_that_there_is_not_is_named_with_its_step_and_no_made_up_file(project: Path, monkeypatch) -> None:
+    def no_image(*_: object) -> None:
+        raise ImageUnavailable("image 'x:1' cannot be pulled", remedy="load it")
+
+    monkeypatch.setattr("runner.engine.images.ensure", no_image)
+    made = RuntimeTester(".", engine=FakeEngine(missing=["x:1"]))
+    with pytest.raises(ImageUnavailable) as caught:
+        made.test_script_with_spec(spec("prepare", **PREPARE, image="x:1"))
+    assert (caught.value.message, caught.value.remedy) == (
+        "the spec of 'prepare': image 'x:1' cannot be pulled",
+        "load it",
+    )
+
+
 # specs
 
 
@@ -235,6 +269,14 @@ def test_nodes_without_scripts_are_named_with_the_call_that_mends_each(project: 
     assert "no script for node 'Trian': looked for 'trian.py', 'scripts/trian.py'; nearest: scripts/train.py" in message
     assert "builder.update_script_spec('Serve', script_path='...')" in message
     assert "'Prepare'" not in message
+    assert builder().list_saved_specs() == [], "a default that is saved would win over the script's contract later"
+    script("serve")
+    own = builder().specs_dir / "prepare_runtime_test_spec.json"
+    own.write_text('{"script_name": "prepare", "input_paths": {"raw": "raw"}, "output_paths": {"o": "o"}}')
+    before = own.read_bytes()
+    builder().build_from_dag({"nodes": ["Serve", "prepare"], "edges": []})
+    assert own.read_bytes() == before, "what a person wrote stays as it is"
+    assert builder().list_saved_specs() == ["prepare", "serve"]
 
 
 def test_a_contract_for_another_script_is_told_with_both_names(project: Path) -> None:
