@@ -29,7 +29,11 @@ class _Group(PatientHelp, click.Group):
     """Shows its help also to a reader who leaves early."""
 
 
-@click.group(cls=_Group, context_settings=CONTEXT)
+@click.group(
+    cls=_Group,
+    context_settings=CONTEXT,
+    epilog=with_example("run-pipeline specs list --workspace-dir test_workspace")["epilog"],
+)
 def specs() -> None:
     """List, show or edit the execution specs of a workspace."""
 
