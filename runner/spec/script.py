@@ -209,7 +209,7 @@ def _excerpt(source: bytes, line: int, column: int) -> str:
     if not 0 < line <= len(lines) or not lines[line - 1].strip():
         return ""
     text = lines[line - 1].replace("\t", " ")
-    start = max(0, column - 1 - _SHOWN // 2)
+    start = max(0, column - 1 - _SHOWN // 2) if len(text) > _SHOWN else 0
     part, before = text[start : start + _SHOWN].rstrip(), text[start : max(column - 1, 0)]
     margin = len(part) - len(part.lstrip())
     caret = " " * (len(escaped(before)) - min(margin, len(before)))

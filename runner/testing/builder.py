@@ -8,14 +8,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
+from runner.errors import SpecError
 from runner.spec.contracts import Contracts
 from runner.spec.dag import PipelineDAG
 from runner.spec.execution import SUFFIX, Catalogue
 from runner.spec.names import nearest
 from runner.spec.resolution import resolve
-from runner.testing.specs import WORKSPACE, PipelineTestingSpec, ScriptExecutionSpec, SpecFault, as_dag, in_words
+from runner.testing.faults import SpecFault, checked
+from runner.testing.specs import KEPT, WORKSPACE, PipelineTestingSpec, ScriptExecutionSpec, as_dag
 from runner.testing.subjects import Places, subject
 
 log = logging.getLogger("runner.testing")
@@ -46,13 +46,17 @@ class PipelineTestingSpecBuilder:
         """A spec for every node: the saved one, else one from its contract or the defaults, which is saved.
 
         Raises one SpecFault (a ValueError) that names every node without a script and every incomplete spec, with the
-        call that fixes each; without `validate` they are left as they are. Raises SpecError for a saved file that is
-        no spec: it is never overwritten.
+        call that fixes each: then none is saved, since a saved spec wins over what is found later. Without `validate`
+        they are left as they are. Raises SpecError for a saved file that is no spec: it is never overwritten.
         """
         graph = as_dag(dag)
-        specs = {node: self.spec_for(node) for node in graph.nodes}
+        saved = {node: self.saved_spec(node) for node in graph.nodes}
+        specs = {node: spec or self.spec_for(node, save=False) for node, spec in saved.items()}
         if validate:
             self._check(graph, specs)
+        for node, spec in specs.items():
+            if saved[node] is None:
+                self.save_script_spec(spec)
         return PipelineTestingSpec(dag=graph, script_specs=specs, test_workspace_root=str(self.test_data_dir))
 
     def spec_for(self, node: str, *, save: bool = True) -> ScriptExecutionSpec:
@@ -73,7 +77,10 @@ class PipelineTestingSpecBuilder:
         """
         if not any(self.specs_dir.glob(f"*{SUFFIX}")):
             return None
-        catalogue = Catalogue(self.specs_dir)
+        try:
+            catalogue = Catalogue(self.specs_dir)
+        except SpecError as error:
+            raise SpecError(error.problems, remedy=KEPT) from None
         found = catalogue.find(node)
         if len(found) > 1:
             raise SpecFault(catalogue.complaint(node, found), remedy="Give each spec a step_name of its own.")
@@ -129,10 +136,7 @@ class PipelineTestingSpecBuilder:
         Raises SpecFault for a field that it does not have, or a value that does not fit: then nothing is written.
         """
         spec = self.spec_for(node_name, save=False)
-        try:
-            changed = ScriptExecutionSpec.model_validate({**spec.to_dict(), **updates})
-        except ValidationError as error:
-            raise SpecFault(f"the spec of '{node_name}': {in_words(error)}") from None
+        changed = checked(ScriptExecutionSpec, {**spec.to_dict(), **updates}, where=f"the spec of '{node_name}': ")
         self.save_script_spec(changed)
         return changed
 

@@ -71,7 +71,7 @@ def untested(
         script_a=source.spec.script_name,
         script_b=target.spec.script_name,
         compatible=False,
-        compatibility_issues=[issue],
+        compatibility_issues=[issue, *_remedies(result_a, result_b)],
         tested=False,
         result_a=result_a,
         result_b=result_b,
@@ -105,11 +105,14 @@ def _formats(files: Sequence[FileSchema]) -> str | None:
 
 def _issues(source: Subject, target: Subject, a: ScriptTestResult, b: ScriptTestResult) -> list[str]:
     if not a.success:
-        return [f"the producer '{source.node}' did not pass: {a.error_message}"]
+        return [f"the producer '{source.node}' did not pass: {a.error_message}", *_remedies(a)]
     if b.success:
         return []
-    issue = f"the consumer '{target.node}' did not pass: {b.error_message}"
-    return [issue, *([f"remedy: {b.remedy}"] if b.remedy else [])]
+    return [f"the consumer '{target.node}' did not pass: {b.error_message}", *_remedies(b)]
+
+
+def _remedies(*results: ScriptTestResult) -> list[str]:
+    return list(dict.fromkeys(f"remedy: {each.remedy}" for each in results if each.remedy))
 
 
 def _risks(changed: Sequence[Difference]) -> list[str]:

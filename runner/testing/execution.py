@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from runner.engine.base import Engine
-from runner.errors import InternalError
+from runner.errors import ImageUnavailable, InternalError
 from runner.pipeline.events import Event, Notice, RunFinished, RunStarted, StepFinished, StepStarted
 from runner.pipeline.execute import Run
 from runner.pipeline.layout import RunLayout
@@ -83,6 +84,13 @@ def connected(engine: Engine | None) -> Iterator[Engine]:
         own.close()
 
 
+def _without_file(message: str, file: Path) -> str:
+    """A pipeline that was put together in memory has no file that a person could look at: its steps have specs."""
+    if file.exists():
+        return message
+    return re.sub(rf"^{re.escape(str(file))}(?::\d+)?: steps\.([\w-]+)\.image: ", r"the spec of '\1': ", message)
+
+
 def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger) -> Finished:
     """Every step once, chained; a failed step blocks what needs it and nothing else.
 
@@ -92,7 +100,10 @@ def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger)
     dead = [leftover for leftover in engine.leftovers() if not leftover.owner_alive]
     if dead:
         engine.sweep(dead)
-    provide_images(engine, plan, log.info)
+    try:
+        provide_images(engine, plan, log.info)
+    except ImageUnavailable as error:
+        raise ImageUnavailable(_without_file(error.message, plan.file), remedy=error.remedy) from None
     listener = Listener(log)
     end = Run(
         plan, engine, runs_dir=runs_dir, jobs=os.cpu_count() or 1, keep_going=True, reporters=[listener]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.spec.document import read
+from runner.errors import SpecError, UsageError
+from runner.spec.document import Document, read
 from runner.spec.scalar import plain
 from runner.testing import flowfile, native
+from runner.testing.faults import SpecFault, checked
 from runner.testing.results import PipelineResult
 from runner.testing.specs import PipelineTestingSpec
 
@@ -20,14 +23,34 @@ _NATIVE = ("image", "images", "env")
 
 
 def test(file: Path, tester: RuntimeTester, timeout: float) -> PipelineResult:
-    """Test whatever pipeline a file holds. Raises SpecError and ValueError for what is wrong with it."""
-    data = plain(read(file).data)
+    """Test whatever pipeline a file holds. Raises SpecError and SpecFault for what is wrong with it."""
+    document = read(file)
+    data = plain(document.data)
     if isinstance(data, dict) and "script_specs" in data:
-        return tester.pipeline_result(PipelineTestingSpec.model_validate(data))
+        with _placed(document):
+            whole = checked(PipelineTestingSpec, data)
+        return tester.pipeline_result(whole)
     if not isinstance(data, dict) or _is_native(data):
         return native.run_file(file, runs_dir=tester.workspace_dir / "runs", timeout=timeout)
-    spec = flowfile.pipeline_spec(data, tester.builder)
+    with _placed(document):
+        spec = flowfile.pipeline_spec(data, tester.builder)
     return tester.pipeline_result(spec, loose=flowfile.in_a_row(data))
+
+
+@contextmanager
+def _placed(document: Document) -> Iterator[None]:
+    """Say of a fault in which file it is, and in which line."""
+    try:
+        yield
+    except SpecError:
+        raise
+    except SpecFault as fault:
+        if not fault.places:
+            raise SpecError([document.problem((), fault.message)], remedy=fault.remedy) from None
+        problems = [document.problem(place, message) for place, message in fault.places]
+        raise SpecError(problems, remedy=fault.remedy) from None
+    except UsageError as error:  # of the DAG: a cycle, a loose end
+        raise SpecError([document.problem(("edges",), error.message)], remedy=error.remedy) from None
 
 
 def _is_native(data: Mapping[str, Any]) -> bool:

@@ -22,15 +22,20 @@ from runner.testing.assembly import assemble
 from runner.testing.builder import PipelineTestingSpecBuilder
 from runner.testing.config import RuntimeTestingConfiguration
 from runner.testing.delivery import MARK, clean, deliver
+from runner.testing.faults import Fault
 from runner.testing.inputs import Data, provide
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
 from runner.testing.specs import DataFlow, ScriptExecutionSpec
 from runner.testing.subjects import Places, Subject, subject
 from runner.testing.wiring import Wired, wire
 
-_BIND = "Name the ports in data_flow_specs, give one an alias, or turn on enable_logical_matching for alike names."
 _MOST_FILES = 100
 """So many of the files that a spec itself has for an input are compared with what its producer wrote."""
+_NAME_PORTS = (
+    "Give both the same host path, or the input an alias that is the output's name ('input_path_specs'), or name the "
+    "ports in 'data_flow_specs'; 'enable_logical_matching' binds names that are alike."
+)
+_MEND_PORTS = "Name an output and an input that the steps have, each input once."
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,11 +203,14 @@ def _unbound(state: _State) -> PipelineResult:
     names = ", ".join(f"{source} -> {target}" for source, target in state.wired.problems if source)
     for node, known in state.subjects.items():
         mine = [text for (_, target), text in state.wired.problems.items() if node == target]
-        fault = known.fault
-        kind, why = (fault.kind, fault.message) if fault else ("unbound", "\n".join(mine))
-        if not fault and not mine:
-            kind, why = "not-run", f"nothing runs while edges are not bound: {names}" if names else "\n".join(messages)
-        state.results[node] = outcomes.not_run(known, kind, why, fault.remedy if fault else _BIND)
+        if mine:
+            unbound = Fault("unbound", "\n".join(mine), _NAME_PORTS)
+        elif names:
+            unbound = Fault("not-run", f"nothing runs while edges are not bound: {names}", "Mend these edges first.")
+        else:
+            unbound = Fault("unbound", "\n".join(messages), _MEND_PORTS)
+        fault = known.fault or unbound
+        state.results[node] = outcomes.not_run(known, fault.kind, fault.message, fault.remedy)
     state.refused = tuple(messages)
     return _told(state)
 
@@ -267,10 +275,10 @@ def _edge(state: _State, source: str, target: str) -> DataCompatibilityResult:
     problem = state.wired.problems.get((source, target))
     if problem is not None or state.ended is None:
         ends = (state.results[source], state.results[target])
-        why = [f"{each.step_name}: {each.error_message}" for each in ends if not each.success]
-        return edges.untested(
-            a, b, problem or next(iter(why), "nothing ran"), state.results[source], state.results[target]
-        )
+        shared = [text for edge, text in state.wired.problems.items() if edge == ("", "")]
+        apart = [f"{each.step_name}: {each.error_message}" for each in ends if not each.success]
+        issue = problem or next(iter(shared or apart), "nothing ran")
+        return edges.untested(a, b, issue, state.results[source], state.results[target])
     note = state.wired.notes.get((source, target))
     ports = state.wired.ports(source, target)
     return edges.edge(

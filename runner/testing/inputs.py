@@ -73,6 +73,8 @@ def _is_there(host: str) -> bool:
 def _where(host: str) -> str:
     if not host.strip():
         return "no path is given"
+    if "://" in host:
+        return f"{host}: put a copy on this machine"
     path = Path(host).expanduser()
     return f"{shown(path)}: {'empty' if path.exists() else 'no such file or directory'}"
 

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
+from runner.agent import call_main
+from runner.data.diagnoses import Place
 from runner.engine.base import Verdict
 from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import RunLayout, StepLayout
 from runner.report.tail import read_tail
+from runner.spec.document import shown
+from runner.testing.remedies import in_words_of_the_spec, to_write_there
 from runner.testing.results import ScriptTestResult
 from runner.testing.subjects import Subject
 
 _BY_VERDICT = {
     Verdict.OOM: "memory",
-    Verdict.TIMEOUT: "timeout",
+    Verdict.TIMEOUT: "time-out",
     Verdict.CANCELLED: "cancelled",
     Verdict.MISSING_OUTPUT: "missing-output",
     Verdict.INVALID_OUTPUT: "invalid-output",
@@ -24,6 +29,7 @@ _BY_VERDICT = {
     Verdict.INFRASTRUCTURE: "infrastructure",
     Verdict.EXIT: "exit-code",
 }
+CALL_MAIN = Path(call_main.__file__).name
 _TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -52,8 +58,9 @@ def outcome(
         return not_run(subject, kind, why, data_sources=dict(sources))
     step = layout.step(result.step)
     passed = result.state is StepState.PASSED
-    kind, message, remedy = _why(result)
+    kind, message = _why(result)
     trace = read_trace(step)
+    found = result.diagnosis
     return ScriptTestResult(
         script_name=subject.spec.script_name,
         step_name=subject.node,
@@ -65,7 +72,9 @@ def outcome(
         kind=None if passed else kind,
         exit_code=result.exit_code,
         traceback=None if passed else _traceback(step),
-        remedy=None if passed else remedy,
+        remedy=None if passed else _remedy(subject, result, trace),
+        place=_place(found.place, subject) if found is not None and found.place is not None else None,
+        details=found.details if found is not None else (),
         stdout_path=str(step.stdout),
         stderr_path=str(step.stderr),
         run_dir=str(layout.root),
@@ -77,16 +86,34 @@ def outcome(
     )
 
 
-def _why(result: StepResult) -> tuple[str, str, str | None]:
-    """Kind, message and remedy. The message begins with the kind and ends with what the verdict says by itself."""
+def _why(result: StepResult) -> tuple[str, str]:
+    """Kind and message. The message begins with the kind and ends with what the verdict says by itself."""
     kind = _BY_VERDICT.get(result.verdict, "exit-code") if result.verdict else "exit-code"
     found = result.diagnosis
     if found is None:
-        return kind, f"{kind}: {result.reason}", None
+        return kind, f"{kind}: {result.reason}"
     kind = kind if result.verdict not in (Verdict.EXIT, Verdict.OOM) else found.kind.value
-    raised = next(iter(found.evidence), "")
-    known = [raised] if raised and raised not in found.sentence else []
-    return kind, f"{kind}: {found.sentence} ({'; '.join([*known, result.reason])})", found.fix or None
+    said = dict.fromkeys([*found.evidence[:1], result.reason])
+    more = "; ".join(words for words in said if words and words not in found.sentence)
+    return kind, f"{kind}: {found.sentence}{f' ({more})' if more else ''}"
+
+
+def _remedy(subject: Subject, result: StepResult, trace: Mapping[str, Any]) -> str | None:
+    if result.diagnosis is not None:
+        return in_words_of_the_spec(result.diagnosis.fix, subject) or None
+    if result.verdict is Verdict.MISSING_OUTPUT:
+        return to_write_there(subject, result.reason, trace.get("left", ()))
+    return None
+
+
+def _place(place: Place, subject: Subject) -> str | None:
+    """`scripts/train.py:12`: in the script itself where the container had a copy of it; None in what called `main`."""
+    file = Path(place.file)
+    if subject.is_called and file.name == CALL_MAIN:
+        return None
+    if subject.is_called and subject.script is not None and file.name == subject.script.name:
+        file = subject.script
+    return f"{shown(file) if file.is_file() else place.file}:{place.line}"
 
 
 def _traceback(step: StepLayout) -> str | None:

@@ -57,7 +57,12 @@ def ports(
         single = _only_path(read, side) if len(given) == 1 else None
         every: dict[str, Port] = {}
         for name, host in given.items():
-            path = own.get(name) or next((promised[each] for each in names[name] if each in promised), None) or single
+            path = own.get(name) or next((promised[each] for each in names[name] if each in promised), None)
+            if path is None and single is not None:
+                path = single
+                folder = _split(single)[0]
+                if posixpath.basename(folder) != name:
+                    notes.append(f"{side} '{name}' lies at {folder}: the only {side} path that the script names")
             try:
                 every[name] = _port(side, kind, name, host, path, names[name])
             except fold.Misfit as error:

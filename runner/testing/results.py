@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any
+
+from runner.spec.document import shown
+
+_NEVER_STARTED = ("blocked", "cancelled", "unbound")
+"""Kinds that say nothing of the script itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +29,17 @@ class ScriptTestResult:
     """As in the README's table (`passed`, `exit`, `oom`, ...); None when the script was not run."""
     kind: str | None = None
     """Kind of failure: import, syntax, signature, arguments, missing-file, missing-column, type, encoding, permission,
-    memory, timeout, network, exit-code, missing-input, blocked, ..."""
+    memory, time-out, network, exit-code, as in a diagnosis; of one that was not run also missing-script, missing-input,
+    environment, contract, output-path, spec, unbound, blocked, cancelled; else the verdict, as missing-output."""
     exit_code: int | None = None
     traceback: str | None = None
     """The last one of the script's stderr."""
+    place: str | None = None
+    """`FILE:LINE`: the innermost line of the user's own code in that traceback."""
+    details: tuple[str, ...] = ()
+    """What else a person may want to know of the failure, a line each."""
     remedy: str | None = None
+    """What to change."""
     stdout_path: str | None = None
     stderr_path: str | None = None
     run_dir: str | None = None
@@ -45,19 +57,35 @@ class ScriptTestResult:
         return asdict(self)
 
     def __str__(self) -> str:
-        head = f"{self.script_name}: {'PASS' if self.success else 'FAIL'} ({self.execution_time:.3f}s)"
+        head = self.headline()
+        if self.kind in _NEVER_STARTED:
+            return f"{head}: {self.error_message}"
         synthetic = [name for name, source in self.data_sources.items() if source == "synthetic"]
         lines = [head]
         if not self.success:
-            lines += _indented(self.error_message or "no reason is known")
-            lines += _labelled("remedy", self.remedy)
-        if not self.has_main_function:
-            lines.append("  has no main()")
+            lines += [*self.why(), *_labelled("log", _shown(self.stderr_path))]
         if synthetic:
             lines.append(f"  synthetic data: {', '.join(synthetic)}")
         lines += [f"  note: {note}" for note in self.notes]
-        lines += _labelled("log", self.stderr_path if not self.success else None)
         return "\n".join(lines)
+
+    def headline(self) -> str:
+        """`train: PASS (1.204s)`, `train: FAIL (not run)`, `train: NOT RUN`."""
+        if self.kind in _NEVER_STARTED:
+            return f"{self._name}: NOT RUN"
+        time = f"{self.execution_time:.3f}s" if self.verdict is not None else "not run"
+        return f"{self._name}: {'PASS' if self.success else 'FAIL'} ({time})"
+
+    @property
+    def _name(self) -> str:
+        """The script's, and the step's where that is another."""
+        step = f" ({self.step_name})" if self.step_name not in (None, self.script_name) else ""
+        return f"{self.script_name}{step}"
+
+    def why(self) -> list[str]:
+        """The failure, and what to do about it, a line each."""
+        lines = [*_indented(self.error_message or "no reason is known"), *(f"    {detail}" for detail in self.details)]
+        return [*lines, *_labelled("at", self.place), *_labelled("remedy", self.remedy)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +123,25 @@ class DataCompatibilityResult:
         return asdict(self)
 
     def __str__(self) -> str:
+        ends = (self.result_a, self.result_b)
+        failed = next((each for each in ends if each is not None and not each.success), None)
+        lines = [self.headline()]
+        for number, issue in enumerate(self.compatibility_issues):
+            lines += _indented(issue)
+            if number == 0 and failed is not None:
+                lines += [*(f"    {detail}" for detail in failed.details), *_labelled("at", failed.place)]
+        lines += _labelled("log", _shown(failed.stderr_path) if failed is not None else None)
+        return "\n".join([*lines, *self.remarks()])
+
+    def headline(self) -> str:
+        """`prepare -> train: COMPATIBLE (CSV -> CSV)`."""
         word = "COMPATIBLE" if self.compatible else "INCOMPATIBLE" if self.tested else "NOT TESTED"
         formats = f" ({self.data_format_a or '?'} -> {self.data_format_b or '?'})"
-        lines = [f"{self.script_a} -> {self.script_b}: {word}{formats if self.ports else ''}"]
-        lines += [line for issue in self.compatibility_issues for line in _indented(issue)]
-        lines += [f"  risk: {risk}" for risk in self.risks]
-        lines += [f"  note: {note}" for note in self.notes]
-        return "\n".join(lines)
+        return f"{self.script_a} -> {self.script_b}: {word}{formats if self.ports and self.tested else ''}"
+
+    def remarks(self) -> list[str]:
+        """Risks and notes, a line each."""
+        return [*(f"  risk: {risk}" for risk in self.risks), *(f"  note: {note}" for note in self.notes)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,12 +183,29 @@ class PipelineResult:
         head = "PASS" if self.pipeline_success else "FAIL"
         lines = [f"pipeline: {head}, scripts {passed}/{len(self.script_results)}"]
         lines[0] += f", data flows {flows}/{len(self.data_flow_results)} ({self.seconds:.3f}s)"
-        parts = [*self.script_results.values(), *self.data_flow_results.values()]
-        return "\n".join([*lines, *(line for part in parts for line in _indented(str(part)))])
+        for result in self.script_results.values():
+            unbound = f"{result.headline()}: not every edge can be bound"
+            lines += _indented(unbound if result.kind == "unbound" else str(result))
+        for edge in self.data_flow_results.values():
+            lines += _indented("\n".join([edge.headline(), *self._untold(edge), *edge.remarks()]))
+        return "\n".join(lines)
+
+    def _untold(self, edge: DataCompatibilityResult) -> list[str]:
+        """What is wrong with an edge, but for what its scripts have told already."""
+        ends = (edge.result_a, edge.result_b)
+        told = any(end is not None and not end.success and end.kind not in _NEVER_STARTED for end in ends)
+        blocked = any(end is not None and end.kind in ("blocked", "cancelled") for end in ends)
+        if told or blocked:
+            return []
+        return [line for issue in edge.compatibility_issues for line in _indented(issue)]
 
 
 def _indented(text: str) -> list[str]:
     return [f"  {line}".rstrip() for line in text.splitlines()]
+
+
+def _shown(path: str | None) -> str | None:
+    return shown(Path(path)) if path is not None else None
 
 
 def _labelled(label: str, text: str | None) -> list[str]:

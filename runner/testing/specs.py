@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -11,25 +11,25 @@ from typing import Any, ClassVar, Self
 from pydantic import ConfigDict, Field, ValidationError, field_serializer, field_validator, model_validator
 
 from runner.data.files import write_atomic
-from runner.errors import SpecError, UsageError
+from runner.errors import SpecError
 from runner.spec import execution, wording
 from runner.spec.dag import PipelineDAG
 from runner.spec.document import read
 from runner.spec.fields import Filled, PortName, StepName
 from runner.spec.names import did_you_mean, listed
+from runner.spec.scalar import described
 from runner.spec.strict import Strict
+from runner.testing.faults import SpecFault as SpecFault
+from runner.testing.faults import at, checked
 
 WORKSPACE = "test/integration/runtime"
 """Where test data and specs are when nothing else is said."""
+KEPT = "It stays as it is. Mend it; or remove it, and the spec is made anew."
 _DOCUMENTED = (
     "script_name", "step_name", "script_path", "input_paths", "output_paths", "environ_vars", "job_args",
     "last_updated", "user_notes",
 )  # fmt: skip
 """Always written to the file, so that a person sees what can be filled in."""
-
-
-class SpecFault(UsageError, ValueError):
-    """What the caller gave cannot be tested; also a ValueError, as Python's users expect."""
 
 
 class Writable(Strict):
@@ -79,11 +79,13 @@ class ScriptExecutionSpec(Writable, execution.ScriptExecutionSpec):
     @classmethod
     def from_file(cls, path: Path) -> Self:
         """The spec in a file. Raises SpecError."""
-        document = read(path)
         try:
+            document = read(path)
             return cls.model_validate(document.data)
         except ValidationError as error:
-            raise SpecError(wording.problems(error, document, cls, document.data)) from None
+            raise SpecError(wording.problems(error, document, cls, document.data), remedy=KEPT) from None
+        except SpecError as error:
+            raise SpecError(error.problems, remedy=KEPT) from None
 
     @classmethod
     def create_default(cls, script_name: str, step_name: str | None = None, test_data_dir: str = WORKSPACE) -> Self:
@@ -125,7 +127,7 @@ class EnhancedScriptExecutionSpec(ScriptExecutionSpec):
                 name: {"logical_name": name, "path": path, "aliases": list(given.get(name, ()))}
                 for name, path in known.items()
             }
-        return cls.model_validate({**spec.to_dict(), **paths})
+        return checked(cls, {**spec.to_dict(), **paths})
 
 
 class DataFlow(Writable):
@@ -241,7 +243,7 @@ def with_main_params(spec: ScriptExecutionSpec, params: Mapping[str, Any] | None
     given = dict(params)
     if "job_args" in given and not isinstance(given["job_args"], Mapping | list):
         given["job_args"] = vars(given["job_args"])
-    return type(spec).model_validate({**spec.model_dump(by_alias=True, exclude_unset=True), **given})
+    return checked(type(spec), {**spec.model_dump(by_alias=True, exclude_unset=True), **given})
 
 
 def is_enhanced(spec: execution.ScriptExecutionSpec) -> bool:
@@ -261,14 +263,26 @@ def as_dag(value: Any) -> PipelineDAG:
     nodes = given.get("nodes")
     if nodes is None:
         raise SpecFault(f"a DAG has 'nodes' and 'edges'; {type(value).__name__} has no nodes")
-    return PipelineDAG([str(node) for node in nodes], [_edge(edge) for edge in given.get("edges") or ()])
+    if isinstance(nodes, str) or not isinstance(nodes, Iterable):
+        raise at(("nodes",), f"expected a list of names, got {described(nodes)}")
+    return PipelineDAG([str(node) for node in nodes], edges_of(given.get("edges")))
 
 
-def _edge(edge: Any) -> tuple[str, str]:
-    if isinstance(edge, Mapping):
-        return str(edge.get("source")), str(edge.get("target"))
-    source, target, *_ = edge  # networkx and others add a third part
-    return str(source), str(target)
+def edges_of(edges: Any) -> list[tuple[str, str]]:
+    """Pairs from lists, and from mappings with `source` and `target`. Raises SpecFault for anything else."""
+    if edges is None:
+        return []
+    if isinstance(edges, str | Mapping) or not isinstance(edges, Iterable):
+        raise at(("edges",), f"expected a list of edges, got {described(edges)}")
+    return [_edge(edge, index) for index, edge in enumerate(edges)]
+
+
+def _edge(edge: Any, index: int) -> tuple[str, str]:
+    if isinstance(edge, Mapping) and "source" in edge and "target" in edge:
+        return str(edge["source"]), str(edge["target"])
+    if isinstance(edge, Sequence) and not isinstance(edge, str) and len(edge) >= 2:
+        return str(edge[0]), str(edge[1])  # networkx and others add a third part
+    raise at(("edges", index), f"expected [source, target] or {{'source': ..., 'target': ...}}, got {edge!r}")
 
 
 def _near(path: Path, script_name: str) -> str:

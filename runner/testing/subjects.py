@@ -83,7 +83,8 @@ def subject(node: str, spec: ScriptExecutionSpec, places: Places) -> Subject:
     try:
         read = facts(resolution.script)
     except SpecError as error:
-        return replace(made, fault=Fault("syntax", error.message, error.remedy))
+        remedy = error.remedy or f"Correct {shown(resolution.script)} there; nothing was run."
+        return replace(made, fault=Fault("syntax", error.message, remedy))
     made = replace(made, facts=read)
     found = places.contracts.find(spec.script_name, resolution.script)
     if found.found is None and spec.script_name != node:
@@ -109,7 +110,8 @@ def _filled(made: Subject) -> Subject:
         arguments=_arguments(made),
         notes=(*made.notes, *notes, *_left_out(made)),
     )
-    return replace(made, fault=_program_fault(made) or fault or _environment_fault(made) or _argument_fault(made))
+    fault = _program_fault(made) or fault or _output_fault(made) or _environment_fault(made) or _argument_fault(made)
+    return replace(made, fault=fault)
 
 
 def _type(made: Subject) -> StepType:
@@ -200,6 +202,16 @@ def _program_fault(made: Subject) -> Fault | None:
     return Fault("signature", fault, remedy) if fault else None
 
 
+def _output_fault(made: Subject) -> Fault | None:
+    """A file where an output is to be delivered."""
+    for port in made.outputs.values():
+        target = Path(port.host)
+        if port.host.strip() and target.exists() and not target.is_dir():
+            message = f"output '{port.name}' is to go to {shown(target)}, which is a file"
+            return Fault("output-path", message, "Name a directory in 'output_paths'.")
+    return None
+
+
 def _environment_fault(made: Subject) -> Fault | None:
     """What the contract requires and nothing gives, but for what the script itself can do without."""
     if made.contract is None or made.facts is None:
@@ -214,13 +226,17 @@ def _environment_fault(made: Subject) -> Fault | None:
     where = f"{shown(made.contract.path)}:{line}"
     return Fault(
         "environment",
-        f"{where}: the contract requires the environment variables {listed(lacking)}, and the spec does not set them",
-        "Set them in 'environ_vars'.",
+        f"{where}: the contract requires {_counted('environment variable', lacking)}, and the spec does not set "
+        f"{_them(lacking)}",
+        f"Set {listed(lacking)} in 'environ_vars'.",
     )
 
 
 def _argument_fault(made: Subject) -> Fault | None:
-    """Options that the script's parser requires and nothing gives."""
+    """Arguments that `main` cannot be called with, and options that the script's parser requires and nothing gives."""
+    if made.is_called and isinstance(made.arguments, list):
+        message = "main is called with job_args by name, and the spec has a list of words"
+        return Fault("arguments", message, "Write 'job_args' as a mapping, or give the script a __main__ block.")
     if made.facts is None or made.is_called or isinstance(made.arguments, list) or made.facts.unknown("arguments"):
         return None
     given = {_plain(name) for name in made.arguments}
@@ -236,5 +252,14 @@ def _argument_fault(made: Subject) -> Fault | None:
         return None
     flags = [option.flags[0] for option in lacking]
     where = f"{shown(made.facts.path)}:{lacking[0].line}"
-    return Fault("arguments", f"{where}: the script requires {listed(flags)}, and the spec does not give them",
-                 "Add them to 'job_args'.")  # fmt: skip
+    names = [option.dest for option in lacking]
+    message = f"{where}: the script requires {_counted('argument', flags)}, and the spec does not give {_them(flags)}"
+    return Fault("arguments", message, f"Add {listed(names)} to 'job_args'.")
+
+
+def _counted(noun: str, names: list[str]) -> str:
+    return f"the {noun}{'s' if len(names) > 1 else ''} {listed(names)}"
+
+
+def _them(names: list[str]) -> str:
+    return "them" if len(names) > 1 else "it"

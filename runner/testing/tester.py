@@ -15,6 +15,7 @@ from runner.spec.matching import DEFAULT_THRESHOLD, PathMatch
 from runner.testing import edges, flowfile, matching
 from runner.testing.builder import PipelineTestingSpecBuilder
 from runner.testing.config import RuntimeTestingConfiguration
+from runner.testing.faults import checked
 from runner.testing.flow import Bench, Flow
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
 from runner.testing.specs import PipelineTestingSpec, ScriptExecutionSpec, SpecFault, with_main_params
@@ -64,10 +65,10 @@ class RuntimeTester:
         `user_config` are fields of a `ScriptExecutionSpec` that win. Raises FileNotFoundError for a script that is
         nowhere.
         """
-        self._find_script_path(script_name)
+        script_name = self._named(script_name)
         spec = self.builder.spec_for(script_name, save=False)
         if user_config:
-            spec = ScriptExecutionSpec.model_validate({**spec.to_dict(), **user_config})
+            spec = checked(ScriptExecutionSpec, {**spec.to_dict(), **user_config}, where="user_config: ")
         return self.test_script_with_spec(spec)
 
     def test_script_with_spec(
@@ -86,9 +87,7 @@ class RuntimeTester:
     ) -> DataCompatibilityResult:
         """Run `script_a`, then `script_b` on what it wrote. `sample_data` (columns of values) is the first one's input
         where there is none."""
-        specs = [self.builder.spec_for(name, save=False) for name in (script_a, script_b)]
-        for name in (script_a, script_b):
-            self._find_script_path(name)
+        specs = [self.builder.spec_for(self._named(name), save=False) for name in (script_a, script_b)]
         sample = self._generate_sample_data() if sample_data is None else sample_data
         return self._pair(specs[0], specs[1], sample)
 
@@ -131,6 +130,8 @@ class RuntimeTester:
     def pipeline_result(self, pipeline_spec: PipelineTestingSpec, *, loose: bool = False) -> PipelineResult:
         """As `test_pipeline_flow_with_spec`, as an object. `loose`: the edges are a guess, and one that cannot be bound
         only gives the order. Raises SpecFault for nodes without a spec."""
+        if not pipeline_spec.dag.nodes:
+            raise SpecFault("the pipeline has no steps: there is nothing to test")
         lacking = [node for node in pipeline_spec.dag.nodes if node not in pipeline_spec.script_specs]
         if lacking:
             raise SpecFault(
@@ -192,6 +193,15 @@ class RuntimeTester:
     def validate_pipeline_logical_names(self, pipeline_spec: PipelineTestingSpec) -> dict[str, Any]:
         """Whether every edge can be bound: `overall_valid`, `edge_validations`, `recommendations`, `summary`."""
         return matching.validate(pipeline_spec, self._bench.subjects(pipeline_spec.script_specs), self._threshold)
+
+    def _named(self, script_name: str) -> str:
+        """The name without `.py`. Raises FileNotFoundError when there is no such script, SpecFault for a path."""
+        if "/" in script_name:
+            name = Path(script_name).stem
+            remedy = f"Name it '{name}', with its directory as the workspace; or give a spec with script_path."
+            raise SpecFault(f"'{script_name}' is a path: scripts are tested by their names", remedy=remedy)
+        self._find_script_path(script_name)
+        return script_name.removesuffix(".py")
 
     # Pieces that the documents name
 

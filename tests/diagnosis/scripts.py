@@ -52,6 +52,8 @@ BOOST = "import pandas as pd, xgboost as xgb\n" + FIT
 SCRIPTS: dict[str, Script] = {
     # columns
     "column-getitem": table("print(df['label'].mean())"),
+    "column-dropna": table("df.dropna(subset=['label', 'id'])"),
+    "column-duplicates": table("df.drop_duplicates(subset=['label'])"),
     "column-list": table("print(df[['id', 'label']])"),
     "column-list-none": table("print(df[['label', 'target']])"),
     "column-usecols": Script(

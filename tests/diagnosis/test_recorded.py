@@ -298,3 +298,50 @@ def test_what_a_person_wrote_is_not_taken_for_more_than_it_says() -> None:
         "RuntimeError: connection to the truth lost",
     ):
         assert thrown(line)[:2] == ("exit-code", line)
+
+
+# what the producer wrote, and the script did not expect
+
+
+@pytest.mark.parametrize(("name", "word"), [("column-getitem", "sep"), ("column-dictreader", "delimiter")])
+def test_a_table_that_is_separated_otherwise(name: str, word: str, tmp_path: Path) -> None:
+    semicolons = (table("train.csv", "id", "label", delimiter=";"),)
+    found = diagnose(failure(name, tmp_path, schemas=lambda _: semicolons))
+    assert found.kind is Kind.MISSING_COLUMN
+    assert found.sentence == (
+        "column 'label' is in train.csv of the producer 'prep', which is separated by ';'; the script reads it as if "
+        "by commas, so that all its columns are one"
+    )
+    assert found.fix == f"read it with {word}=';', or let 'prep' write commas"
+
+
+def test_a_script_that_says_by_what_its_table_is_separated_is_not_told_so(tmp_path: Path) -> None:
+    known = failure("column-getitem", tmp_path, schemas=lambda _: (table("train.csv", "id", "label", delimiter=";"),))
+    script = tmp_path / "consume.py"
+    script.write_text(f"{script.read_text()}# read with sep=';'\n")
+    assert "but no longer in the table" in diagnose(known).sentence
+    commas = failure("column-getitem", tmp_path, schemas=lambda _: (table("train.csv", "id", "label", delimiter=","),))
+    assert "but no longer in the table" in diagnose(commas).sentence
+
+
+def test_half_a_parquet_is_to_be_written_again_by_whoever_wrote_it(tmp_path: Path) -> None:
+    half = (table("half.parquet", fault="half-written: parquet ends with the mark PAR1, and this ends without it"),)
+    made = failure("format-parquet", tmp_path, schemas=lambda _: half)
+    assert diagnose(made).fix == "let 'prep' close the file when all is written (`with ParquetWriter(...)`)"
+    given = job(inputs=(InputMount("code", CODE, CodeFile("/x/consume.py")), InputMount("DATA", IN, HostData("/d"))))
+    found = diagnose(failure("format-parquet", job=given, schemas=lambda _: half))
+    assert found.fix == "get or write the file again: the one on the host is not whole"
+    assert "(half-written: " in found.sentence
+
+
+def test_an_input_that_holds_the_program_is_no_data() -> None:
+    """Neither among the step's inputs, nor among the files that it may have been about."""
+    program = InputMount("starter", "/opt/ml/processing/input/starter", HostData("/x"))
+    data = InputMount("DATA", IN, StepData("prep", "out"))
+    known = failure(
+        "file-no-input",
+        job=job(inputs=(data, program), entrypoint=("python3", f"{program.target}/start.py")),
+    )
+    assert known.data == (data,)
+    assert "starter" not in diagnose(known).sentence
+    assert "starter" in diagnose(dataclasses.replace(known, job=job(inputs=(data, program)))).sentence

@@ -89,7 +89,13 @@ def rows(number: int = 40, **changes: str) -> str:
     return text
 
 
-@pytest.mark.parametrize("script", sorted(EXAMPLES.rglob("*.py")), ids=lambda path: path.name)
+NO_PYTHON = {"unfinished_edit.py"}
+"""A seeded fault."""
+
+
+@pytest.mark.parametrize(
+    "script", sorted(path for path in EXAMPLES.rglob("*.py") if path.name not in NO_PYTHON), ids=lambda path: path.name
+)
 def test_runs_on_the_oldest_python_of_the_images(script: Path) -> None:
     ast.parse(script.read_text(encoding="utf-8"), feature_version=(3, 10))
 

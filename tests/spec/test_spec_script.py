@@ -98,6 +98,10 @@ def test_what_is_no_python(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cont
         ("def f():\n    x = (1,\n", "\n    x = (1,\n        ^"),
         ("if True:\n\tprint 'a\tb'\n", "\n    print 'a b'\n    ^"),
         ("é = 1 +* 2\n", "\n    é = 1 +* 2\n           ^"),
+        (
+            "def f():\n    for file in sorted(Path(folder_of_the_orders).glob('*.csv'))\n        pass\n",
+            "\n    for file in sorted(Path(folder_of_the_orders).glob('*.csv'))\n" + " " * 64 + "^",
+        ),
         ("x" * 300 + " y" + "z" * 300 + "\n", "\n    " + "x" * 49 + " y" + "z" * 49 + "\n    " + " " * 50 + "^"),
         ("# coding: latin-1\nx = 'é' y\n", None),
         ("# coding: no-such-codec\nx = 1\n", None),

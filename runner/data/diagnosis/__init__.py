@@ -110,7 +110,7 @@ def _read(failure: Failure, raised: Raised, place: Place | None, source: str) ->
         or calls.wrong_signature(raised)
         or values.wrong_bytes(failure, raised, source)
         or files.missing_file(failure, raised)
-        or values.wrong_type(failure, raised)
+        or values.wrong_type(failure, raised, source)
     )
 
 

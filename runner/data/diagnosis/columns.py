@@ -42,7 +42,12 @@ _IN_A_TABLE = re.compile(
     r"/pandas/core/(?:frame\.py|generic\.py|groupby/grouper\.py|groupby/generic\.py|reshape/\w+\.py)$"
 )
 _BY_NAME = ("__getitem__", "_get_label_or_level_values", "get_grouper", "set_index", "pop")
+_BY_NAMES = ("dropna", "duplicated")
+"""They raise the list of what is not there."""
+_INDEX = re.compile(r"^Index\((?P<names>\[.*?\])[,)]", re.DOTALL)
 _IN_A_ROW = re.compile(r"/pandas/core/series\.py$")
+_SEPARATED = re.compile(rb"\b(?:sep|delimiter|dialect|delim_whitespace|read_table|Sniffer)\b")
+"""Words of a script that says, or finds out, by what a table is separated."""
 _ATTRIBUTE = re.compile(r"^'(?:DataFrame|Series)' object has no attribute '(?P<name>\w+)'")
 _UNSEEN = re.compile(r"^Feature names unseen at fit time:\n((?:- .*\n?)+)", re.MULTILINE)
 _ABSENT = re.compile(r"^Feature names seen at fit time, yet now missing:\n((?:- .*\n?)+)", re.MULTILINE)
@@ -67,6 +72,8 @@ def missing_column(failure: Failure, raised: Raised, place: Place | None, source
         known = {column for table in tables for column in table.schema.names}
         if known and name not in known and _near(name, known):
             return _explained(failure, [name], place)
+        if name in known:
+            return _other_delimiter([name], tables, place)
     return None
 
 
@@ -117,10 +124,12 @@ def _literal(text: str) -> list[str]:
 
 def _of_a_frame(raised: Raised) -> list[str]:
     """The key of a KeyError that a table raised for want of a column."""
+    called = {frame.function for frame in raised.frames if _IN_A_TABLE.search(frame.file)}
     key = key_of(raised)
-    if key is None or not any(_IN_A_TABLE.search(f.file) and f.function in _BY_NAME for f in raised.frames):
-        return []
-    return [str(key)]
+    if called & set(_BY_NAMES) and raised.name == "KeyError":
+        found = _INDEX.match(raised.message)
+        return _literal(found["names"]) if found else [str(each) for each in key] if isinstance(key, list) else []
+    return [str(key)] if key is not None and called & set(_BY_NAME) else []
 
 
 def _perhaps(raised: Raised, place: Place | None) -> str | None:
@@ -136,13 +145,20 @@ def _perhaps(raised: Raised, place: Place | None) -> str | None:
 
 
 def _reads_rows(place: Place) -> bool:
+    return b"DictReader" in _script(place)
+
+
+def _script(place: Place | None) -> bytes:
+    """The beginning of the script that a place is in; empty where it is not on the host."""
     from pathlib import Path
 
+    if place is None or not place.host:
+        return b""
     try:
         with Path(place.file).open("rb") as script:
-            return b"DictReader" in script.read(_SCRIPT)
+            return script.read(_SCRIPT)
     except OSError:
-        return False
+        return b""
 
 
 def _of_a_model(raised: Raised) -> Finding | None:
@@ -211,6 +227,8 @@ def _explained(failure: Failure, wanted: Sequence[str], place: Place | None) -> 
         words = f"the script needs {_columns(wanted)}, which its table does not have"
         return Finding(Kind.MISSING_COLUMN, words)
     lacking = [table for table in tables if not set(wanted) <= set(table.schema.names)]
+    if not lacking and (found := _other_delimiter(wanted, tables, place)) is not None:
+        return found
     if not lacking:
         table = tables[0]
         words = (
@@ -221,6 +239,26 @@ def _explained(failure: Failure, wanted: Sequence[str], place: Place | None) -> 
     missing = [name for name in wanted if any(name not in table.schema.names for table in lacking)]
     with at_most(_COMPARISONS):
         return _lacking(missing, lacking, place)
+
+
+def _other_delimiter(wanted: Sequence[str], tables: Sequence[_Table], place: Place | None) -> Finding | None:
+    """A table that is separated by something else than commas, and a script that nowhere says so."""
+    script = _script(place)
+    if not script or _SEPARATED.search(script):
+        return None
+    for table in tables:
+        by = table.schema.delimiter
+        if by in (None, ",") or not set(wanted) <= set(table.schema.names):
+            continue
+        words = (
+            f"{_columns(wanted)} {'is' if len(wanted) == 1 else 'are'} in {table.schema.path} of {whose(table.item)}, "
+            f"which is separated by {by!r}; the script reads it as if by commas, so that all its columns are one"
+        )
+        source = table.item.source
+        who = f"let '{source.step}' write commas" if isinstance(source, StepData) else "write the file with commas"
+        name = "delimiter" if b"DictReader" in script else "sep"
+        return Finding(Kind.MISSING_COLUMN, words, f"read it with {name}={by!r}, or {who}", _where([table]))
+    return None
 
 
 def _lacking(missing: Sequence[str], lacking: Sequence[_Table], place: Place | None) -> Finding:

@@ -50,8 +50,13 @@ class Failure:
 
     @property
     def data(self) -> tuple[InputMount, ...]:
-        """The inputs that are no code."""
-        return tuple(item for item in self.job.inputs if not isinstance(item.source, Code))
+        """The inputs that are no code: neither the step's script, nor what holds a program that its command names."""
+        words = self.job.entrypoint or ()
+        return tuple(
+            item
+            for item in self.job.inputs
+            if not isinstance(item.source, Code) and not any(below(word, item.target) for word in words)
+        )
 
     def input_of(self, path: str) -> InputMount | None:
         """The input that holds a container path: the innermost one."""

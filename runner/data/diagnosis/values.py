@@ -8,7 +8,8 @@ from runner.data.diagnoses import Kind
 from runner.data.diagnosis.model import Failure, Finding, shortened, suspect, whose
 from runner.data.raised import Raised
 from runner.data.tables import FileSchema
-from runner.sagemaker.job import InputMount
+from runner.sagemaker.job import InputMount, StepData
+from runner.spec.families import Family
 from runner.spec.names import listed
 
 _NO_NUMBER = re.compile(
@@ -45,16 +46,17 @@ _BYTES = {  # exception -> what the bytes are not
 _MAGIC = {("0x8b", "1"): "gzip", ("0xff", "0"): "UTF-16", ("0xfe", "0"): "UTF-16"}
 _NO_PARQUET = re.compile(r"Parquet magic bytes not found|Could not open Parquet input source|Parquet file size is")
 _MOST = 5
+_TEXT = (Family.STRING, Family.CATEGORY)
 About = tuple[InputMount, str] | None
 """The file that it is about, as its input and its path in there; None: nobody knows."""
 
 
-def wrong_type(failure: Failure, raised: Raised) -> Finding | None:
+def wrong_type(failure: Failure, raised: Raised, source: str = "") -> Finding | None:
     """Text where a number is needed, missing values, a type that an operation does not know."""
     message = raised.message.strip()
     if (found := _NO_NUMBER.match(message)) is not None:
         value = found["value"]
-        details = _columns_with(failure, value[1:-1])
+        details = _columns_with(failure, value[1:-1]) or _text_columns(failure, source)
         what = "whole number" if "int()" in message else "number"
         return Finding(Kind.TYPE, f"the text {shortened(value, 80)} is no {what}", _cure(details), details)
     if (found := _OBJECTS.match(message)) is not None:
@@ -79,6 +81,17 @@ def _columns_with(failure: Failure, value: str) -> tuple[str, ...]:
     return tuple(found[:_MOST])
 
 
+def _text_columns(failure: Failure, source: str) -> tuple[str, ...]:
+    """The columns of text that the script's line names."""
+    found = [
+        f"column '{column.name}' of {schema.path} in {whose(item)} holds text"
+        for item, schema in _files(failure)
+        for column in schema.columns or ()
+        if column.family in _TEXT and re.search(rf"""['"]{re.escape(column.name)}['"]""", source)
+    ]
+    return tuple(found[:_MOST])
+
+
 def _cure(details: tuple[str, ...]) -> str:
     return "convert, encode or drop that column before it is used as a number" if details else ""
 
@@ -93,13 +106,12 @@ def wrong_bytes(failure: Failure, raised: Raised, source: str) -> Finding | None
         words = f"text cannot be written: {shortened(raised.line)}"
         return Finding(Kind.ENCODING, words, "open the file with encoding='utf-8'")
     if raised.name == "EmptyDataError":
-        return Finding(Kind.ENCODING, f"{which} is read as a table and holds no columns")
+        return Finding(Kind.ENCODING, f"{which} is read as a table and holds no columns", _fill(about))
     if raised.name == "ParserError":
         return Finding(Kind.ENCODING, f"{which} is not the table that it is read as: {shortened(message)}")
     if _NO_PARQUET.search(message):
-        return Finding(
-            Kind.ENCODING, f"{which} is read as parquet, and is not or only in part{_faults(failure, about)}"
-        )
+        words = f"{which} is read as parquet, and is not or only in part{_faults(failure, about)}"
+        return Finding(Kind.ENCODING, words, _write_again(failure, about))
     if raised.type in ("tarfile.ReadError", "ReadError"):
         return Finding(Kind.ENCODING, f"{which} is read as a tar archive, and is not")
     if raised.name in _BYTES:
@@ -107,6 +119,23 @@ def wrong_bytes(failure: Failure, raised: Raised, source: str) -> Finding | None
             Kind.ENCODING, f"{which} is not {_BYTES[raised.name]}: {shortened(message)}{_faults(failure, about)}"
         )
     return None
+
+
+def _fill(about: About) -> str:
+    """What to do about an empty file."""
+    if about is not None and isinstance(about[0].source, StepData):
+        return f"let '{about[0].source.step}' write the names of the columns also where there are no rows"
+    return "give it a file that holds a table, or skip files of 0 bytes"
+
+
+def _write_again(failure: Failure, about: About) -> str:
+    """What to do about a parquet file that cannot be read, as far as its bytes say what it is."""
+    faulty = [item for item, schema in _files(failure, about) if "half-written" in (schema.fault or "")]
+    if not faulty:
+        return ""
+    if isinstance(faulty[0].source, StepData):
+        return f"let '{faulty[0].source.step}' close the file when all is written (`with ParquetWriter(...)`)"
+    return "get or write the file again: the one on the host is not whole"
 
 
 def _undecodable(failure: Failure, found: re.Match[str], which: str, about: About) -> Finding:
