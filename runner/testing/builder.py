@@ -8,17 +8,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from runner.spec.contracts import Contracts
 from runner.spec.dag import PipelineDAG
 from runner.spec.execution import SUFFIX, Catalogue
-from runner.spec.names import nearest
+from runner.spec.names import listed, nearest
 from runner.spec.resolution import resolve
+from runner.testing.changes import changed
 from runner.testing.specs import WORKSPACE, PipelineTestingSpec, ScriptExecutionSpec, SpecFault, as_dag
 from runner.testing.subjects import Places, subject
 
-log = logging.getLogger("runner.testing")
 CONTRACTS = ("contracts", "steps/contracts")
 """Where contracts are looked for below each search directory, after the directory itself."""
 
@@ -32,8 +30,11 @@ class PipelineTestingSpecBuilder:
         contracts_dir: str | Path | None = None,
         *,
         search: Sequence[Path] = (),
+        log: logging.Logger | None = None,
     ) -> None:
-        """`search` are directories of scripts that come before the workspace and the current directory."""
+        """`search` are directories of scripts that come before the workspace and the current directory; `log` hears
+        which specs are read and written (default: `runner.testing`)."""
+        self._log = log or logging.getLogger("runner.testing")
         self.test_data_dir = Path(test_data_dir)
         self.specs_dir = self.test_data_dir / ".specs"
         self.contracts_dir = Path(contracts_dir) if contracts_dir is not None else None
@@ -59,7 +60,7 @@ class PipelineTestingSpecBuilder:
         """The saved spec of a node or script, else a new one."""
         saved = self.saved_spec(node)
         if saved is not None:
-            log.info("%s: saved spec of %s", node, saved.last_updated)
+            self._log.info("%s: saved spec of %s", node, saved.last_updated)
             return saved
         made = self.resolve_script_execution_spec_from_node(node)
         if save:
@@ -67,7 +68,8 @@ class PipelineTestingSpecBuilder:
         return made
 
     def saved_spec(self, node: str) -> ScriptExecutionSpec | None:
-        """The spec in the specs directory that belongs to a node; None when there is none.
+        """The spec in the specs directory that belongs to a node, or whose file has that name before the suffix; None
+        when there is none.
 
         Raises SpecError for files that are no specs, SpecFault when several fit.
         """
@@ -76,8 +78,11 @@ class PipelineTestingSpecBuilder:
         catalogue = Catalogue(self.specs_dir)
         found = catalogue.find(node)
         if len(found) > 1:
-            raise SpecFault(catalogue.complaint(node, found), remedy="Give each spec a step_name of its own.")
-        return ScriptExecutionSpec.from_file(self._file_of(found[0].document.file)) if found else None
+            names = [entry.spec.step_name or Path(entry.document.file).name.removesuffix(SUFFIX) for entry in found]
+            raise SpecFault(catalogue.complaint(node, found), remedy=f"Name one by its step: {listed(names)}.")
+        if not found:
+            return self.get_script_spec_by_name(node)
+        return ScriptExecutionSpec.from_file(self._file_of(found[0].document.file))
 
     def resolve_script_execution_spec_from_node(self, node: str) -> ScriptExecutionSpec:
         """A new spec for a node: its script by the rules of `resolve`, its ports, environment and arguments from the
@@ -118,7 +123,7 @@ class PipelineTestingSpecBuilder:
     def save_script_spec(self, spec: ScriptExecutionSpec) -> str:
         """Write the spec to the specs directory, and return its path."""
         path = spec.save_to_file(self.specs_dir)
-        log.info("saved the spec of %s to %s", spec.script_name, path)
+        self._log.info("saved the spec of %s to %s", spec.script_name, path)
         return path
 
     def update_script_spec(self, node_name: str, **updates: Any) -> ScriptExecutionSpec:
@@ -127,20 +132,17 @@ class PipelineTestingSpecBuilder:
         Raises SpecFault for a field that it does not have, or a value that does not fit: then nothing is written.
         """
         spec = self.spec_for(node_name, save=False)
-        try:
-            changed = ScriptExecutionSpec.model_validate({**spec.to_dict(), **updates})
-        except ValidationError as error:
-            raise SpecFault(f"the spec of '{node_name}': {_first(error)}") from None
-        self.save_script_spec(changed)
-        return changed
+        made = changed(spec, updates)
+        self.save_script_spec(made)
+        return made
 
     def update_script_spec_interactive(self, node_name: str) -> ScriptExecutionSpec:
         """Ask at the terminal for each field, and save what is answered. See `runner.testing.interactive`."""
         from runner.testing.interactive import ask
 
-        changed = ask(self.spec_for(node_name, save=False))
-        self.save_script_spec(changed)
-        return changed
+        made = ask(self.spec_for(node_name, save=False))
+        self.save_script_spec(made)
+        return made
 
     def list_saved_specs(self) -> list[str]:
         """Names of the scripts that have a saved spec, sorted."""
@@ -248,9 +250,3 @@ class PipelineTestingSpecBuilder:
         if lines:
             head = f"not every one of the {len(dag.nodes)} nodes can be tested; these calls mend it:"
             raise SpecFault("\n".join([head, *lines]))
-
-
-def _first(error: ValidationError) -> str:
-    details = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in details["loc"])
-    return f"{place}: {details['msg']}" if place else str(details["msg"])

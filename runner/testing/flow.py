@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from runner.data.files import remove_tree
 from runner.engine.base import Engine
 from runner.errors import EXIT_PASSED, EXIT_STEP_FAILED, EXIT_USAGE, SpecError
 from runner.spec.contracts import Contracts
@@ -22,6 +19,7 @@ from runner.testing.config import RuntimeTestingConfiguration
 from runner.testing.delivery import clean, deliver
 from runner.testing.inputs import Data, provide
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
+from runner.testing.scratch import scratch
 from runner.testing.specs import DataFlow, ScriptExecutionSpec
 from runner.testing.subjects import Places, Subject, subject
 from runner.testing.wiring import Wired, wire
@@ -77,20 +75,21 @@ class Bench:
         state = _State(flow, subjects, wired, {}, Data())
         if wired.problems:
             return _unbound(state)
-        with self._scratch() as scratch:
-            state.data = provide(subjects, wired, scratch, flow.sample)
+        with scratch(Path(self.config.root)) as made:
+            state.data = provide(subjects, wired, made.folder / "data", flow.sample)
             ready = _startable(state)
-            pipeline = self._assembled(state, ready) if ready else None
+            pipeline = self._assembled(state, ready, made.folder / "calls") if ready else None
             if pipeline is not None:
                 self._execute(state, pipeline)
-        told = _told(state)
-        if state.ended is not None and self.config.cleanup_after_test:
-            keep = self.config.preserve_outputs
-            if clean(state.ended.layout, passed=told.pipeline_success, keep_outputs=keep):
-                return _without_run_dir(told)
-        return told
+                made.run_dir = state.ended.layout.root if state.ended else None
+            told = _told(state)
+            if state.ended is not None and self.config.cleanup_after_test:
+                keep = self.config.preserve_outputs
+                if clean(state.ended.layout, passed=told.pipeline_success, keep_outputs=keep):
+                    return _without_run_dir(told)
+            return told
 
-    def _assembled(self, state: _State, ready: Sequence[str]) -> Pipeline | None:
+    def _assembled(self, state: _State, ready: Sequence[str], calls: Path) -> Pipeline | None:
         """The checked pipeline of the nodes that can start; None when the check refuses it: then no node runs."""
         try:
             return assemble(
@@ -99,7 +98,7 @@ class Bench:
                 state.wired,
                 state.flow.dag.edges,
                 data=state.data.folders,
-                calls=Path(self.config.root) / ".calls",
+                calls=calls,
                 timeout=self.config.timeout_seconds,
             )
         except SpecError as error:
@@ -113,7 +112,8 @@ class Bench:
     def _execute(self, state: _State, pipeline: Pipeline) -> None:
         log = execution.logger(self.config.log_level if self.config.enable_logging else None)
         with execution.connected(self.engine) as engine:
-            ended = execution.run(pipeline, engine, Path(self.config.root) / "runs", log)
+            tidy = self.config.cleanup_after_test
+            ended = execution.run(pipeline, engine, Path(self.config.root) / "runs", log, tidy=tidy)
         state.ended = ended
         for found in ended.end.results:
             node = state.subjects[found.step]
@@ -124,17 +124,6 @@ class Bench:
             places = {**result.outputs, **deliver(ended.layout, found, host)}
             named = {name: places[port.key] for name, port in node.outputs.items() if port.key in places}
             state.results[found.step] = replace(result, outputs=named)
-
-    @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        """A directory for data that is made for one test."""
-        root = Path(self.config.root)
-        root.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".test-", dir=root))
-        try:
-            yield folder
-        finally:
-            remove_tree(folder)
 
 
 def _startable(state: _State) -> list[str]:

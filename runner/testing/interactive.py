@@ -6,8 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import ValidationError
-
+from runner.testing.changes import changed
 from runner.testing.specs import ScriptExecutionSpec, SpecFault
 
 _MAPPINGS = ("input_paths", "output_paths", "environ_vars", "job_args")
@@ -48,12 +47,7 @@ def _ask_field(
         if not answer:
             return spec
         try:
-            value = _value(field, answer)
-            return ScriptExecutionSpec.model_validate({**spec.to_dict(), field: value})
-        except ValidationError as error:
-            details = error.errors(include_url=False)[0]
-            place = ".".join(str(part) for part in details["loc"])
-            write(f"  {place or field}: {details['msg']}")
+            return changed(spec, {field: _value(field, answer)})
         except ValueError as error:
             write(f"  {error}")
 
