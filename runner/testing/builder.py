@@ -15,7 +15,7 @@ from runner.spec.names import listed, nearest
 from runner.spec.resolution import resolve
 from runner.testing.changes import changed
 from runner.testing.specs import WORKSPACE, PipelineTestingSpec, ScriptExecutionSpec, SpecFault, as_dag
-from runner.testing.subjects import Places, subject
+from runner.testing.subjects import Places, Subject, subject
 
 CONTRACTS = ("contracts", "steps/contracts")
 """Where contracts are looked for below each search directory, after the directory itself."""
@@ -196,10 +196,10 @@ class PipelineTestingSpecBuilder:
     def validate_spec(self, spec: ScriptExecutionSpec) -> dict[str, Any]:
         """`{"valid": bool, "errors": [...]}`: what keeps the spec from being run, read from disk alone."""
         node = spec.step_name or spec.script_name
-        errors = self._incomplete(spec)
-        fault = subject(node, spec, Places(self.search, Contracts(self.contract_dirs()))).fault
-        if fault is not None:
-            errors.append(f"{fault.kind}: {fault.message}")
+        found = subject(node, spec, Places(self.search, Contracts(self.contract_dirs())))
+        errors = _incomplete(spec, found)
+        if found.fault is not None:
+            errors.append(f"{found.fault.kind}: {found.fault.message}")
         return {"valid": not errors, "errors": errors}
 
     # Places
@@ -223,22 +223,12 @@ class PipelineTestingSpecBuilder:
     def _file_of(self, shown: str) -> Path:
         return self.specs_dir / Path(shown).name
 
-    def _incomplete(self, spec: ScriptExecutionSpec) -> list[str]:
-        lacking = []
-        for side, given in (("input", spec.input_paths), ("output", spec.output_paths)):
-            empty = [name for name, path in given.items() if not path.strip()]
-            if not given:
-                lacking.append(f"no {side}_paths")
-            elif empty:
-                lacking.append(f"no path for {side} '{empty[0]}'")
-        return lacking
-
     def _check(self, dag: PipelineDAG, specs: Mapping[str, ScriptExecutionSpec]) -> None:
         places = Places(self.search, Contracts(self.contract_dirs()))
         lines: list[str] = []
         for node, spec in specs.items():
-            lacking = self._incomplete(spec)
             found = subject(node, spec, places)
+            lacking = _incomplete(spec, found)
             if found.script is None:
                 lines += [
                     found.resolution.message,
@@ -250,3 +240,23 @@ class PipelineTestingSpecBuilder:
         if lines:
             head = f"not every one of the {len(dag.nodes)} nodes can be tested; these calls mend it:"
             raise SpecFault("\n".join([head, *lines]))
+
+
+def _incomplete(spec: ScriptExecutionSpec, found: Subject) -> list[str]:
+    lacking = []
+    for side, given in (("input", spec.input_paths), ("output", spec.output_paths)):
+        empty = [name for name, path in given.items() if not path.strip()]
+        if not given and not _has_none(found, side):
+            lacking.append(f"no {side}_paths")
+        elif empty:
+            lacking.append(f"no path for {side} '{empty[0]}'")
+    return lacking
+
+
+def _has_none(found: Subject, side: str) -> bool:
+    """Whether the contract, or else a `main` that was read whole, says that the script has no input or no output."""
+    if found.contract is not None:
+        return not getattr(found.contract.contract, f"expected_{side}_paths")
+    if found.facts is None or not found.is_called or found.facts.unknown(side):
+        return False
+    return not any(port.kind == side for port in found.facts.ports)

@@ -18,6 +18,7 @@ from runner.testing.builder import PipelineTestingSpecBuilder
 from runner.testing.config import RuntimeTestingConfiguration
 from runner.testing.delivery import clean, deliver
 from runner.testing.inputs import Data, provide
+from runner.testing.projects import placed
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
 from runner.testing.scratch import scratch
 from runner.testing.specs import DataFlow, ScriptExecutionSpec
@@ -64,6 +65,8 @@ class Bench:
 
     def subjects(self, specs: Mapping[str, ScriptExecutionSpec]) -> dict[str, Subject]:
         """Each node with all that can be read of it."""
+        if self.config.project is not None:
+            specs = placed(specs, self.config.project)
         places = Places(self.builder.search, Contracts(self.builder.contract_dirs()))
         return {node: subject(node, spec, places) for node, spec in specs.items()}
 

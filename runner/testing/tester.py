@@ -50,8 +50,9 @@ class RuntimeTester:
         self.workspace_dir = Path(config.root)
         self.pipeline_spec = config.pipeline_spec
         self.semantic_threshold = semantic_threshold
+        project = () if config.project is None else (config.project,)
         log = execution.logger(config.log_level if config.enable_logging else None)
-        self.builder = PipelineTestingSpecBuilder(config.root, search=self._project(), log=log)
+        self.builder = PipelineTestingSpecBuilder(config.root, search=project, log=log)
         self._bench = Bench(config, self.builder, self._threshold, engine)
 
     @property
@@ -236,8 +237,3 @@ class RuntimeTester:
     @property
     def _threshold(self) -> float | None:
         return self.semantic_threshold if self.config.enable_logical_matching else None
-
-    def _project(self) -> tuple[Path, ...]:
-        spec = self.config.pipeline_spec
-        root = spec.workspace_aware_root if spec and self.config.use_workspace_aware else None
-        return (Path(root),) if root else ()
