@@ -43,7 +43,8 @@ def changed(spec: ScriptExecutionSpec, updates: Mapping[str, Any]) -> ScriptExec
     except ValidationError as error:
         details = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in details["loc"])
-        what = f"{place}: {details['msg']}" if place else details["msg"]
+        words = details["msg"].removeprefix("Value error, ")
+        what = f"{place}: {words}" if place else words
         raise SpecFault(f"the spec of '{spec.step_name or spec.script_name}': {what}") from None
 
 

@@ -16,6 +16,7 @@ from runner.spec import execution, wording
 from runner.spec.dag import PipelineDAG
 from runner.spec.document import read
 from runner.spec.fields import Filled, PortName, StepName
+from runner.spec.fold import Misfit
 from runner.spec.names import did_you_mean, listed
 from runner.spec.strict import Strict
 
@@ -44,7 +45,7 @@ class Writable(Strict):
             known = {field.alias or name for name, field in cls.model_fields.items()} | cls.model_fields.keys()
             for key in data.keys() - known:
                 hint = did_you_mean(str(key), known) or f"; known here: {listed(sorted(known))}"
-                raise ValueError(f"unknown key '{key}'{hint}")
+                raise Misfit(f"unknown key '{key}'{hint}", str(key))
         return data
 
 
