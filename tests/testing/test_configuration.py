@@ -205,9 +205,8 @@ def test_enable_enhanced_features():
     specs = two(True, "cleaned", "zzz").script_specs
     put(Path("scripts/first.py"), 'if __name__ == "__main__":\n    pass\n')
     put(Path("scripts/second.py"), 'if __name__ == "__main__":\n    pass\n')
-    with_it = a_tester(enable_enhanced_features=True).test_data_compatibility_with_specs(
-        specs["first"], specs["second"]
-    )
+    pair = (specs["first"], specs["second"])
+    with_it = a_tester(enable_enhanced_features=True).test_data_compatibility_with_specs(*pair)
     assert with_it.ports == {"cleaned": "zzz"}
     without = a_tester().test_data_compatibility_with_specs(*pair)
     assert without.ports == {}
