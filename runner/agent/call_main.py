@@ -24,11 +24,13 @@ def load(path: str) -> Any:
 
 
 def run() -> None:
-    with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "call.json"), encoding="utf-8") as file:
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "call.json"), encoding="utf-8") as file:
         call = json.load(file)
-    sys.argv = [call["script"]]
-    sys.path[0] = os.path.dirname(call["script"])
-    main = load(call["script"]).main
+    script = os.path.join(here, call["script"])
+    sys.argv = [script]
+    sys.path[0] = os.path.dirname(script)
+    main = load(script).main
     main(call["input_paths"], call["output_paths"], call["environ_vars"], argparse.Namespace(**call["job_args"]))
 
 

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from runner.agent import call_main
-from runner.data.files import write_atomic
 from runner.errors import Problem
 from runner.spec.builder import Builder
-from runner.spec.document import Document, Mark, Place, absolute
+from runner.spec.document import Document, Mark, Place, absolute, shown
 from runner.spec.fields import StepType
 from runner.spec.jsontext import parse
 from runner.spec.loader import check
 from runner.spec.models import Pipeline
-from runner.spec.mounts import CODE
+from runner.spec.mounts import CODE, INPUT_ROOT
 from runner.testing.ports import Port
+from runner.testing.specs import SpecFault
 from runner.testing.subjects import Subject
 from runner.testing.wiring import Wired
 
@@ -123,27 +124,40 @@ def _call(step: dict[str, Any], subject: Subject, calls: Path) -> None:
     """Have `main` called, by a program that lies in the container beside the four arguments."""
     if subject.script is None or isinstance(subject.arguments, list):
         raise TypeError("main() is called with job_args by name")
-    training = subject.type is StepType.TRAINING
-    code = "/opt/ml/code" if training else CODE
+    directory = absolute(calls / subject.node)
+    if subject.type is StepType.TRAINING or subject.spec.source_dir is not None:
+        script = _copy_code(subject.script, step.get("source_dir"), directory)
+        step |= {"source_dir": str(directory), "script": _PROGRAM}
+    else:
+        script = f"{CODE}/{subject.script.name}"
+        directory.mkdir(parents=True)
+        step["inputs"][_CALL] = {"source": str(directory)}
+        step["entrypoint"] = ["python3", f"{INPUT_ROOT}/{_CALL}/{_PROGRAM}"]
     call = {
-        "script": f"{code}/{subject.script.name}",
+        "script": script,
         "input_paths": _told(subject.inputs),
         "output_paths": _told(subject.outputs),
         "environ_vars": subject.env,
         "job_args": {name.replace("-", "_"): value for name, value in subject.arguments.items()},
     }
-    files = {"call.json": json.dumps(call, indent=2).encode(), _PROGRAM: Path(call_main.__file__).read_bytes()}
-    if training:
-        files |= {subject.script.name: subject.script.read_bytes()}
-    directory = absolute(calls / subject.node)
-    directory.mkdir(parents=True)
-    for name, content in files.items():
-        write_atomic(directory / name, content)
-    if training:
-        step |= {"source_dir": str(directory), "script": _PROGRAM}
-    else:
-        step["inputs"][_CALL] = {"source": str(directory)}
-        step["entrypoint"] = ["python3", f"/opt/ml/processing/input/{_CALL}/{_PROGRAM}"]
+    (directory / "call.json").write_text(json.dumps(call, indent=2), encoding="utf-8")
+    shutil.copyfile(call_main.__file__, directory / _PROGRAM)
+
+
+def _copy_code(script: Path, source_dir: str | None, directory: Path) -> str:
+    """The script, and what lies in its source directory, to where the program that calls it can lie, too. Returns the
+    script's path in it. Raises SpecFault."""
+    if source_dir is None:
+        directory.mkdir(parents=True)
+        shutil.copyfile(script, directory / script.name)
+        return script.name
+    source = Path(source_dir)
+    if not source.is_dir() or not script.is_relative_to(source):
+        raise SpecFault(f"{shown(script)} is not below the source_dir {shown(source)}", remedy="Give its script_path.")
+    if (source / _PROGRAM).exists() or (source / "call.json").exists():
+        raise SpecFault(f"{shown(source)} has a '{_PROGRAM}' or 'call.json', which main() is called with: rename it")
+    shutil.copytree(source, directory, ignore_dangling_symlinks=True)
+    return str(script.relative_to(source))
 
 
 def _told(ports: Mapping[str, Port]) -> dict[str, str]:

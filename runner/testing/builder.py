@@ -12,13 +12,13 @@ from runner.errors import SpecError
 from runner.spec.contracts import Contracts
 from runner.spec.dag import PipelineDAG
 from runner.spec.execution import SUFFIX, Catalogue
-from runner.spec.names import nearest
+from runner.spec.names import listed, nearest
 from runner.spec.resolution import resolve
-from runner.testing.faults import SpecFault, checked
+from runner.testing.changes import changed
+from runner.testing.faults import SpecFault
 from runner.testing.specs import KEPT, WORKSPACE, PipelineTestingSpec, ScriptExecutionSpec, as_dag
-from runner.testing.subjects import Places, subject
+from runner.testing.subjects import Places, Subject, subject
 
-log = logging.getLogger("runner.testing")
 CONTRACTS = ("contracts", "steps/contracts")
 """Where contracts are looked for below each search directory, after the directory itself."""
 
@@ -32,8 +32,11 @@ class PipelineTestingSpecBuilder:
         contracts_dir: str | Path | None = None,
         *,
         search: Sequence[Path] = (),
+        log: logging.Logger | None = None,
     ) -> None:
-        """`search` are directories of scripts that come before the workspace and the current directory."""
+        """`search` are directories of scripts that come before the workspace and the current directory; `log` hears
+        which specs are read and written (default: `runner.testing`)."""
+        self._log = log or logging.getLogger("runner.testing")
         self.test_data_dir = Path(test_data_dir)
         self.specs_dir = self.test_data_dir / ".specs"
         self.contracts_dir = Path(contracts_dir) if contracts_dir is not None else None
@@ -63,7 +66,7 @@ class PipelineTestingSpecBuilder:
         """The saved spec of a node or script, else a new one."""
         saved = self.saved_spec(node)
         if saved is not None:
-            log.info("%s: saved spec of %s", node, saved.last_updated)
+            self._log.info("%s: saved spec of %s", node, saved.last_updated)
             return saved
         made = self.resolve_script_execution_spec_from_node(node)
         if save:
@@ -71,7 +74,8 @@ class PipelineTestingSpecBuilder:
         return made
 
     def saved_spec(self, node: str) -> ScriptExecutionSpec | None:
-        """The spec in the specs directory that belongs to a node; None when there is none.
+        """The spec in the specs directory that belongs to a node, or whose file has that name before the suffix; None
+        when there is none.
 
         Raises SpecError for files that are no specs, SpecFault when several fit.
         """
@@ -83,8 +87,11 @@ class PipelineTestingSpecBuilder:
             raise SpecError(error.problems, remedy=KEPT) from None
         found = catalogue.find(node)
         if len(found) > 1:
-            raise SpecFault(catalogue.complaint(node, found), remedy="Give each spec a step_name of its own.")
-        return ScriptExecutionSpec.from_file(self._file_of(found[0].document.file)) if found else None
+            names = [entry.spec.step_name or Path(entry.document.file).name.removesuffix(SUFFIX) for entry in found]
+            raise SpecFault(catalogue.complaint(node, found), remedy=f"Name one by its step: {listed(names)}.")
+        if not found:
+            return self.get_script_spec_by_name(node)
+        return ScriptExecutionSpec.from_file(self._file_of(found[0].document.file))
 
     def resolve_script_execution_spec_from_node(self, node: str) -> ScriptExecutionSpec:
         """A new spec for a node: its script by the rules of `resolve`, its ports, environment and arguments from the
@@ -127,7 +134,7 @@ class PipelineTestingSpecBuilder:
     def save_script_spec(self, spec: ScriptExecutionSpec) -> str:
         """Write the spec to the specs directory, and return its path."""
         path = spec.save_to_file(self.specs_dir)
-        log.info("saved the spec of %s to %s", spec.script_name, path)
+        self._log.info("saved the spec of %s to %s", spec.script_name, path)
         return path
 
     def update_script_spec(self, node_name: str, **updates: Any) -> ScriptExecutionSpec:
@@ -136,17 +143,17 @@ class PipelineTestingSpecBuilder:
         Raises SpecFault for a field that it does not have, or a value that does not fit: then nothing is written.
         """
         spec = self.spec_for(node_name, save=False)
-        changed = checked(ScriptExecutionSpec, {**spec.to_dict(), **updates}, where=f"the spec of '{node_name}': ")
-        self.save_script_spec(changed)
-        return changed
+        made = changed(spec, updates)
+        self.save_script_spec(made)
+        return made
 
     def update_script_spec_interactive(self, node_name: str) -> ScriptExecutionSpec:
         """Ask at the terminal for each field, and save what is answered. See `runner.testing.interactive`."""
         from runner.testing.interactive import ask
 
-        changed = ask(self.spec_for(node_name, save=False))
-        self.save_script_spec(changed)
-        return changed
+        made = ask(self.spec_for(node_name, save=False))
+        self.save_script_spec(made)
+        return made
 
     def list_saved_specs(self) -> list[str]:
         """Names of the scripts that have a saved spec, sorted."""
@@ -200,10 +207,10 @@ class PipelineTestingSpecBuilder:
     def validate_spec(self, spec: ScriptExecutionSpec) -> dict[str, Any]:
         """`{"valid": bool, "errors": [...]}`: what keeps the spec from being run, read from disk alone."""
         node = spec.step_name or spec.script_name
-        errors = self._incomplete(spec)
-        fault = subject(node, spec, Places(self.search, Contracts(self.contract_dirs()))).fault
-        if fault is not None:
-            errors.append(f"{fault.kind}: {fault.message}")
+        found = subject(node, spec, Places(self.search, Contracts(self.contract_dirs())))
+        errors = _incomplete(spec, found)
+        if found.fault is not None:
+            errors.append(f"{found.fault.kind}: {found.fault.message}")
         return {"valid": not errors, "errors": errors}
 
     # Places
@@ -227,22 +234,12 @@ class PipelineTestingSpecBuilder:
     def _file_of(self, shown: str) -> Path:
         return self.specs_dir / Path(shown).name
 
-    def _incomplete(self, spec: ScriptExecutionSpec) -> list[str]:
-        lacking = []
-        for side, given in (("input", spec.input_paths), ("output", spec.output_paths)):
-            empty = [name for name, path in given.items() if not path.strip()]
-            if not given:
-                lacking.append(f"no {side}_paths")
-            elif empty:
-                lacking.append(f"no path for {side} '{empty[0]}'")
-        return lacking
-
     def _check(self, dag: PipelineDAG, specs: Mapping[str, ScriptExecutionSpec]) -> None:
         places = Places(self.search, Contracts(self.contract_dirs()))
         lines: list[str] = []
         for node, spec in specs.items():
-            lacking = self._incomplete(spec)
             found = subject(node, spec, places)
+            lacking = _incomplete(spec, found)
             if found.script is None:
                 lines += [
                     found.resolution.message,
@@ -254,3 +251,23 @@ class PipelineTestingSpecBuilder:
         if lines:
             head = f"not every one of the {len(dag.nodes)} nodes can be tested; these calls mend it:"
             raise SpecFault("\n".join([head, *lines]))
+
+
+def _incomplete(spec: ScriptExecutionSpec, found: Subject) -> list[str]:
+    lacking = []
+    for side, given in (("input", spec.input_paths), ("output", spec.output_paths)):
+        empty = [name for name, path in given.items() if not path.strip()]
+        if not given and not _has_none(found, side):
+            lacking.append(f"no {side}_paths")
+        elif empty:
+            lacking.append(f"no path for {side} '{empty[0]}'")
+    return lacking
+
+
+def _has_none(found: Subject, side: str) -> bool:
+    """Whether the contract, or else a `main` that was read whole, says that the script has no input or no output."""
+    if found.contract is not None:
+        return not getattr(found.contract.contract, f"expected_{side}_paths")
+    if found.facts is None or not found.is_called or found.facts.unknown(side):
+        return False
+    return not any(port.kind == side for port in found.facts.ports)

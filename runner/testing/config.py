@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
@@ -38,7 +39,7 @@ class RuntimeTestingConfiguration(Writable):
     enable_logical_matching: bool = False
     """Bind edges by similar names, too; on by itself when the pipeline has enhanced specs."""
     use_workspace_aware: bool = False
-    """Look for scripts and data below the pipeline's `workspace_aware_root` first."""
+    """Look for scripts and inputs below the pipeline's `workspace_aware_root` first, and deliver outputs there."""
 
     @model_validator(mode="after")
     def _somewhere(self) -> Self:
@@ -55,6 +56,12 @@ class RuntimeTestingConfiguration(Writable):
     def root(self) -> str:
         """The workspace."""
         return self.workspace_dir or (self.pipeline_spec.test_workspace_root if self.pipeline_spec else "")
+
+    @property
+    def project(self) -> Path | None:
+        """Root of the project whose scripts and data come first."""
+        spec = self.pipeline_spec if self.use_workspace_aware else None
+        return Path(spec.workspace_aware_root).expanduser() if spec and spec.workspace_aware_root else None
 
     def to_dict(self) -> dict[str, Any]:
         """Plain data; `from_dict` takes it."""

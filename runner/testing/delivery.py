@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import json
 import os
+import secrets
 import shutil
 from pathlib import Path
+from typing import Any
 
 from runner.data.files import os_fault, remove_tree
 from runner.pipeline.events import StepResult
 from runner.pipeline.layout import RunLayout
+from runner.testing.execution import discard
 from runner.testing.specs import SpecFault
 
 MARK = ".run-pipeline-delivered"
-"""In a directory that holds nothing but what an earlier test delivered: it may be replaced."""
+"""File in an output directory that names what a test delivered there: the next one may remove it. Locked meanwhile."""
 
 
 def deliver(layout: RunLayout, result: StepResult, output_paths: dict[str, str]) -> dict[str, str]:
-    """Copy each output to its host path; returns by name where it is. Files of the user's own there stay; of an earlier
-    delivery those stay, too, that were written over since.
+    """Copy each output to its host path; returns by name where it is.
+
+    Files there that have the same name are written over. All others of the user's own stay; of an earlier delivery
+    those go that are no longer written, unless somebody has changed them since.
 
     Raises WorkspaceError, and SpecFault where a file is in the way.
     """
@@ -28,7 +35,7 @@ def deliver(layout: RunLayout, result: StepResult, output_paths: dict[str, str])
         source = layout.step(result.step).output(name)
         if not wanted:
             continue
-        target = Path(wanted)
+        target = Path(wanted).expanduser()
         if target.exists() and not target.is_dir():
             raise SpecFault(f"output '{name}' of '{result.step}' cannot go to {target}: that is a file")
         try:
@@ -40,37 +47,61 @@ def deliver(layout: RunLayout, result: StepResult, output_paths: dict[str, str])
 
 
 def _replace(source: Path, target: Path) -> None:
+    """One at a time: two testers may have the same output directory."""
     target.mkdir(parents=True, exist_ok=True)
-    _forget_earlier(target)
-    written = []
-    for directory, _, files in os.walk(source):
-        below = Path(directory).relative_to(source)
-        (target / below).mkdir(parents=True, exist_ok=True)
-        for file in files:
-            temporary = target / below / f".{file}.part"
-            shutil.copyfile(Path(directory) / file, temporary)
-            temporary.replace(target / below / file)
-            written.append(_line(target / below / file, below / file))
-    (target / MARK).write_text("".join(written), encoding="utf-8", errors="surrogateescape")
+    with (target / MARK).open("a+", encoding="utf-8") as mark:
+        fcntl.flock(mark, fcntl.LOCK_EX)
+        mark.seek(0)
+        _forget_earlier(target, mark.read())
+        written: dict[str, Any] = {}
+        try:
+            for directory, _, files in os.walk(source):
+                below = Path(directory).relative_to(source)
+                (target / below).mkdir(parents=True, exist_ok=True)
+                for file in files:
+                    _copy(Path(directory) / file, target / below / file)
+                    written[str(below / file)] = _state(target / below / file)
+        finally:  # also after an interruption: the next delivery must know of these
+            mark.truncate(0)
+            json.dump(written, mark)
 
 
-def _line(file: Path, name: Path) -> str:
+def _copy(source: Path, target: Path) -> None:
+    temporary = target.with_name(f".{secrets.token_hex(8)}.part")
+    try:
+        shutil.copyfile(source, temporary)
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _state(file: Path) -> list[int]:
+    """By which a file that was changed since can be told."""
     stat = file.stat()
-    return f"{stat.st_size} {stat.st_mtime_ns} {name}\n"
+    return [stat.st_size, stat.st_mtime_ns, stat.st_ino]
 
 
-def _forget_earlier(target: Path) -> None:
+def _forget_earlier(target: Path, text: str) -> None:
     """Remove what an earlier test delivered and nobody has changed since: a file that is no longer written must not
     look as if it were."""
     try:
-        lines = (target / MARK).read_text(encoding="utf-8", errors="surrogateescape").splitlines(keepends=True)
-    except FileNotFoundError:
-        return
-    for line in lines:
-        name = line.rstrip("\n").split(" ", 2)[2]
-        with contextlib.suppress(FileNotFoundError):
-            if _line(target / name, Path(name)) == line:
-                (target / name).unlink()
+        known: dict[str, Any] = json.loads(text or "{}")
+    except ValueError:
+        known = {}  # torn by a kill: what nobody knows to be ours stays
+    for name, state in known.items():
+        file = target / name
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            if _state(file) == state:
+                file.unlink()
+                _prune(file.parent, target)
+
+
+def _prune(directory: Path, root: Path) -> None:
+    """Remove a directory and those above it that are empty now."""
+    with contextlib.suppress(OSError):  # not empty
+        while directory != root:
+            directory.rmdir()
+            directory = directory.parent
 
 
 def clean(layout: RunLayout, *, passed: bool, keep_outputs: bool) -> bool:
@@ -80,7 +111,7 @@ def clean(layout: RunLayout, *, passed: bool, keep_outputs: bool) -> bool:
     """
     try:
         if passed and not keep_outputs:
-            remove_tree(layout.root)
+            discard(layout.root)
             return True
         for step in sorted((layout.root / "steps").iterdir()):
             spared = {"outputs", "attempt"} if keep_outputs else set()

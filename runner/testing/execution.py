@@ -6,10 +6,11 @@ import logging
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.data.files import remove_tree
 from runner.engine.base import Engine
 from runner.errors import ImageUnavailable, InternalError
 from runner.pipeline.events import Event, Notice, RunFinished, RunStarted, StepFinished, StepStarted
@@ -17,6 +18,7 @@ from runner.pipeline.execute import Run
 from runner.pipeline.layout import RunLayout
 from runner.pipeline.plan import make_plan
 from runner.pipeline.provision import provide_images
+from runner.pipeline.rundir import LATEST
 from runner.pipeline.select import select
 from runner.spec.models import Pipeline
 
@@ -69,6 +71,15 @@ class Listener:
         """Nothing is held back."""
 
 
+def discard(run_dir: Path) -> None:
+    """Remove a run directory, and `latest` where it names it. Raises OSError."""
+    remove_tree(run_dir)
+    latest = run_dir.parent / LATEST
+    with suppress(FileNotFoundError):  # another run has moved it meanwhile
+        if str(latest.readlink()) == run_dir.name:
+            latest.unlink()
+
+
 @contextmanager
 def connected(engine: Engine | None) -> Iterator[Engine]:
     """The given engine, or this machine's, which is closed at the end. Raises EngineUnavailable."""
@@ -91,10 +102,11 @@ def _without_file(message: str, file: Path) -> str:
     return re.sub(rf"^{re.escape(str(file))}(?::\d+)?: steps\.([\w-]+)\.image: ", r"the spec of '\1': ", message)
 
 
-def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger) -> Finished:
+def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger, *, tidy: bool = False) -> Finished:
     """Every step once, chained; a failed step blocks what needs it and nothing else.
 
-    Raises EnvironmentFault or UsageError when the run cannot begin.
+    Raises EnvironmentFault or UsageError when the run cannot begin, and KeyboardInterrupt after every container is
+    gone, and with `tidy` the run directory, too.
     """
     plan = make_plan(pipeline, select(pipeline.spec))
     dead = [leftover for leftover in engine.leftovers() if not leftover.owner_alive]
@@ -105,9 +117,13 @@ def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger)
     except ImageUnavailable as error:
         raise ImageUnavailable(_without_file(error.message, plan.file), remedy=error.remedy) from None
     listener = Listener(log)
-    end = Run(
-        plan, engine, runs_dir=runs_dir, jobs=os.cpu_count() or 1, keep_going=True, reporters=[listener]
-    ).execute()
+    jobs = os.cpu_count() or 1
+    try:
+        end = Run(plan, engine, runs_dir=runs_dir, jobs=jobs, keep_going=True, reporters=[listener]).execute()
+    except KeyboardInterrupt:
+        if tidy and listener.run_dir is not None:
+            discard(listener.run_dir)
+        raise
     if listener.run_dir is None:
         raise InternalError("a run ended that had not begun")
     return Finished(RunLayout(listener.run_dir), end, listener.notices)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner.data.files import remove_tree
 from runner.data.formats import describe_tree
 from runner.data.tables import FileSchema
 from runner.engine.base import Engine
@@ -24,7 +21,9 @@ from runner.testing.config import RuntimeTestingConfiguration
 from runner.testing.delivery import MARK, clean, deliver
 from runner.testing.faults import Fault
 from runner.testing.inputs import Data, provide
+from runner.testing.projects import placed
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
+from runner.testing.scratch import scratch
 from runner.testing.specs import DataFlow, ScriptExecutionSpec
 from runner.testing.subjects import Places, Subject, subject
 from runner.testing.wiring import Wired, wire
@@ -62,7 +61,6 @@ class _State:
     wired: Wired
     results: dict[str, ScriptTestResult]
     data: Data
-    scratch: Path
     before: dict[str, dict[str, tuple[FileSchema, ...]]] = field(default_factory=dict)
     """Node -> input that a producer gives -> the data that the spec itself has for it."""
     ended: execution.Finished | None = None
@@ -80,6 +78,8 @@ class Bench:
 
     def subjects(self, specs: Mapping[str, ScriptExecutionSpec]) -> dict[str, Subject]:
         """Each node with all that can be read of it."""
+        if self.config.project is not None:
+            specs = placed(specs, self.config.project)
         places = Places(self.builder.search, Contracts(self.builder.contract_dirs()))
         return {node: subject(node, spec, places) for node, spec in specs.items()}
 
@@ -88,30 +88,25 @@ class Bench:
         subjects = self.subjects(flow.specs)
         aliases = flow.aliases or self.config.enable_enhanced_features
         wired = wire(subjects, flow.dag, flow.flows, threshold=self.threshold, aliases=aliases, loose=flow.loose)
-        state = _State(flow, subjects, wired, {}, Data(), Path())
+        state = _State(flow, subjects, wired, {}, Data())
         if wired.problems:
             return _unbound(state)
-        with self._scratch() as scratch:
-            state.scratch = scratch
-            state.data = provide(subjects, wired, scratch / "data", flow.sample)
+        with scratch(Path(self.config.root)) as made:
+            state.data = provide(subjects, wired, made.folder / "data", flow.sample)
             state.before = _before(subjects, wired)
             ready = _startable(state)
-            pipeline = self._assembled(state, ready) if ready else None
+            pipeline = self._assembled(state, ready, made.folder / "calls") if ready else None
             if pipeline is not None:
                 self._execute(state, pipeline)
-            told = self._cleaned(state, _told(state))
-            if told.run_dir is None:
-                remove_tree(scratch)
-        return told
-
-    def _cleaned(self, state: _State, told: PipelineResult) -> PipelineResult:
-        if state.ended is None or not self.config.cleanup_after_test:
+                made.run_dir = state.ended.layout.root if state.ended else None
+            told = _told(state)
+            if state.ended is not None and self.config.cleanup_after_test:
+                keep = self.config.preserve_outputs
+                if clean(state.ended.layout, passed=told.pipeline_success, keep_outputs=keep):
+                    return _without_run_dir(told)
             return told
-        keep = self.config.preserve_outputs
-        gone = clean(state.ended.layout, passed=told.pipeline_success, keep_outputs=keep)
-        return _without_run_dir(told) if gone else told
 
-    def _assembled(self, state: _State, ready: Sequence[str]) -> Pipeline | None:
+    def _assembled(self, state: _State, ready: Sequence[str], calls: Path) -> Pipeline | None:
         """The checked pipeline of the nodes that can start; None when the check refuses it: then no node runs."""
         try:
             return assemble(
@@ -120,7 +115,7 @@ class Bench:
                 state.wired,
                 state.flow.dag.edges,
                 data=state.data.folders,
-                calls=state.scratch / "calls",
+                calls=calls,
                 timeout=self.config.timeout_seconds,
             )
         except SpecError as error:
@@ -134,7 +129,8 @@ class Bench:
     def _execute(self, state: _State, pipeline: Pipeline) -> None:
         log = execution.logger(self.config.log_level if self.config.enable_logging else None)
         with execution.connected(self.engine) as engine:
-            ended = execution.run(pipeline, engine, Path(self.config.root) / "runs", log)
+            tidy = self.config.cleanup_after_test
+            ended = execution.run(pipeline, engine, Path(self.config.root) / "runs", log, tidy=tidy)
         state.ended = ended
         for found in ended.end.results:
             node = state.subjects[found.step]
@@ -145,19 +141,6 @@ class Bench:
             places = {**result.outputs, **deliver(ended.layout, found, host)}
             named = {name: places[port.key] for name, port in node.outputs.items() if port.key in places}
             state.results[found.step] = replace(result, outputs=named)
-
-    @contextmanager
-    def _scratch(self) -> Iterator[Path]:
-        """A directory for what is made for one test: data, and programs that call `main`. It stays as long as the run
-        directory whose `reproduce.sh` mounts it."""
-        root = Path(self.config.root)
-        root.mkdir(parents=True, exist_ok=True)
-        folder = Path(tempfile.mkdtemp(prefix=".test-", dir=root))
-        try:
-            yield folder
-        except BaseException:
-            remove_tree(folder)
-            raise
 
 
 def _before(subjects: Mapping[str, Subject], wired: Wired) -> dict[str, dict[str, tuple[FileSchema, ...]]]:

@@ -6,9 +6,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import ValidationError
-
-from runner.testing.specs import ScriptExecutionSpec, SpecFault, in_words
+from runner.testing.changes import changed
+from runner.testing.specs import ScriptExecutionSpec, SpecFault
 
 _MAPPINGS = ("input_paths", "output_paths", "environ_vars", "job_args")
 _DEFAULT_PORT = {"input_paths": "data_input", "output_paths": "data_output"}
@@ -48,10 +47,7 @@ def _ask_field(
         if not answer:
             return spec
         try:
-            value = _value(field, answer)
-            return ScriptExecutionSpec.model_validate({**spec.to_dict(), field: value})
-        except ValidationError as error:
-            write(f"  {in_words(error)}")
+            return changed(spec, {field: _value(field, answer)})
         except ValueError as error:
             write(f"  {error}")
 

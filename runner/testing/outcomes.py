@@ -65,7 +65,7 @@ def outcome(
         script_name=subject.spec.script_name,
         step_name=subject.node,
         success=passed,
-        error_message=None if passed else message,
+        error_message=None if passed else message + _limit(result),
         execution_time=result.seconds,
         has_main_function=subject.has_main,
         verdict=result.verdict.value if result.verdict else None,
@@ -133,3 +133,10 @@ def read_trace(step: StepLayout) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     return found if isinstance(found, dict) else {}
+
+
+def _limit(result: StepResult) -> str:
+    """What sets the limit that a script ran into: not in the verdict, which knows no tester."""
+    if result.verdict is not Verdict.TIMEOUT:
+        return ""
+    return "; the limit is the spec's 'timeout', else 'timeout_seconds'"

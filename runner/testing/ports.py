@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,6 +40,8 @@ class Port:
     """Other names under which the script, or its contract, looks it up."""
     fixed: bool = False
     """Whether `path` is the default that no pipeline needs to name."""
+    is_file: bool = False
+    """Whether the script, or its contract, means one file there: settings, not what another step wrote."""
 
 
 def ports(
@@ -53,7 +55,7 @@ def ports(
         promised = getattr(found.contract, f"expected_{side}_paths") if found else {}
         own = getattr(spec, f"container_{side}_paths")
         asked = [each.name for each in read.ports if each.kind == side] if read else []
-        names = {name: _meant(name, given, [*promised, *asked], notes, side) for name in given}
+        names = {name: _meant(name, given, promised, asked, notes, side) for name in given}
         single = _only_path(read, side) if len(given) == 1 else None
         every: dict[str, Port] = {}
         for name, host in given.items():
@@ -84,6 +86,7 @@ def _remedy(side: str, kind: StepType) -> str:
 def _port(side: str, kind: StepType, name: str, host: str, path: str | None, also: tuple[str, ...]) -> Port:
     """Raises Misfit for a path that SageMaker mounts nowhere."""
     directory, file = _split(path) if path else ("", "")
+    is_file = bool(file)
     if kind is StepType.TRAINING:
         key, directory = _training_port(side, name, directory)
     else:
@@ -94,7 +97,7 @@ def _port(side: str, kind: StepType, name: str, host: str, path: str | None, als
     if side == "input" and local is not None and local.is_file():
         file = local.name
     told = f"{directory}/{file}" if file else directory
-    return Port(name, key, host, directory, told, also, fixed=kind is StepType.TRAINING)
+    return Port(name, key, host, directory, told, also, fixed=kind is StepType.TRAINING, is_file=is_file)
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -117,9 +120,12 @@ def _training_port(side: str, name: str, directory: str) -> tuple[str, str]:
     return channel, f"{_CHANNELS}/{channel}"
 
 
-def _meant(name: str, given: Iterable[str], known: list[str], notes: list[str], side: str) -> tuple[str, ...]:
+def _meant(
+    name: str, given: Iterable[str], promised: Mapping[str, str], asked: list[str], notes: list[str], side: str
+) -> tuple[str, ...]:
     """The names of script and contract that a logical name of the spec stands for: its own; else the only one that is
-    left over; else the likest one."""
+    left over; else the likest one; else the only directory that is left over."""
+    known = [*promised, *asked]
     if name in known:
         return (name,)
     mine = [each for each in given if each not in known]
@@ -131,6 +137,10 @@ def _meant(name: str, given: Iterable[str], known: list[str], notes: list[str], 
     if scored and scored[0][0] >= DEFAULT_THRESHOLD and (len(scored) == 1 or scored[1][0] < scored[0][0]):
         notes.append(f"{side} '{name}' of the spec is '{scored[0][1]}' of the script: alike ({scored[0][0]:.2f})")
         return (scored[0][1],)
+    directories = [each for each in theirs if not _split(promised.get(each, ""))[1]]
+    if len(mine) == len(directories) == 1:
+        notes.append(f"{side} '{name}' of the spec is '{directories[0]}' of the script: its only directory")
+        return (directories[0],)
     return ()
 
 

@@ -16,6 +16,7 @@ from runner.spec import execution, wording
 from runner.spec.dag import PipelineDAG
 from runner.spec.document import read
 from runner.spec.fields import Filled, PortName, StepName
+from runner.spec.fold import Misfit
 from runner.spec.names import did_you_mean, listed
 from runner.spec.scalar import described
 from runner.spec.strict import Strict
@@ -44,7 +45,7 @@ class Writable(Strict):
             known = {field.alias or name for name, field in cls.model_fields.items()} | cls.model_fields.keys()
             for key in data.keys() - known:
                 hint = did_you_mean(str(key), known) or f"; known here: {listed(sorted(known))}"
-                raise ValueError(f"unknown key '{key}'{hint}")
+                raise Misfit(f"unknown key '{key}'{hint}", str(key))
         return data
 
 
@@ -57,8 +58,11 @@ class ScriptExecutionSpec(Writable, execution.ScriptExecutionSpec):
         """Write `{script_name}_runtime_test_spec.json` into the directory, which is made, and return its path.
 
         Whole or not at all. A file of that name that belongs to another step stays: this spec's file then has the
-        step's name before the suffix, too. Raises OSError, and SpecError where a file of that name is no spec.
+        step's name before the suffix, too. Raises OSError, SpecFault for a script_name with a slash, and SpecError
+        where a file of that name is no spec.
         """
+        if "/" in self.script_name:
+            raise SpecFault(f"script_name '{self.script_name}' names no file", remedy="Give the path in script_path.")
         path = _free_file(Path(specs_dir), self)
         stamped = {**self.to_dict(), "last_updated": datetime.now(UTC).isoformat(timespec="seconds")}
         _write(path, stamped)
@@ -102,8 +106,9 @@ class ScriptExecutionSpec(Writable, execution.ScriptExecutionSpec):
     def to_dict(self) -> dict[str, Any]:
         """The spec as its file has it: the documented keys, and of the others what differs from the default."""
         every = self.model_dump(mode="json", by_alias=True)
-        changed = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        return {**{key: every[key] for key in _DOCUMENTED}, **changed}
+        other = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        said = ["type"] if "type" in self.model_fields_set else []  # what a person says wins over a contract
+        return {**{key: every[key] for key in (*_DOCUMENTED, *said)}, **other}
 
 
 class EnhancedScriptExecutionSpec(ScriptExecutionSpec):
@@ -222,28 +227,6 @@ class PipelineTestingSpec(Writable):
             return cls.model_validate(document.data)
         except ValidationError as error:
             raise SpecError(wording.problems(error, document, cls, document.data)) from None
-
-
-def in_words(error: ValidationError) -> str:
-    """The first thing that is wrong with a spec made in Python: where, what was expected, and what was found."""
-    details = error.errors(include_url=False)[0]
-    place = ".".join(str(part) for part in details["loc"])
-    told = wording.message(details).removeprefix("Value error, ")
-    return f"{place}: {told}" if place else told
-
-
-def with_main_params(spec: ScriptExecutionSpec, params: Mapping[str, Any] | None) -> ScriptExecutionSpec:
-    """The spec with the arguments of `main` that a caller gives in its place: `input_paths`, `output_paths`,
-    `environ_vars` and `job_args` (a Namespace or a mapping). Raises SpecFault for any other name."""
-    if not params:
-        return spec
-    names = {"input_paths", "output_paths", "environ_vars", "job_args"}
-    for name in params.keys() - names:
-        raise SpecFault(f"main has no parameter '{name}'{did_you_mean(name, names)}; it has: {listed(sorted(names))}")
-    given = dict(params)
-    if "job_args" in given and not isinstance(given["job_args"], Mapping | list):
-        given["job_args"] = vars(given["job_args"])
-    return checked(type(spec), {**spec.model_dump(by_alias=True, exclude_unset=True), **given})
 
 
 def is_enhanced(spec: execution.ScriptExecutionSpec) -> bool:

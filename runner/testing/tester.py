@@ -12,13 +12,13 @@ from runner.engine.base import Engine
 from runner.spec.dag import PipelineDAG
 from runner.spec.document import shown
 from runner.spec.matching import DEFAULT_THRESHOLD, PathMatch
-from runner.testing import edges, flowfile, matching
+from runner.testing import edges, execution, flowfile, matching
 from runner.testing.builder import PipelineTestingSpecBuilder
+from runner.testing.changes import changed, with_main_params
 from runner.testing.config import RuntimeTestingConfiguration
-from runner.testing.faults import checked
 from runner.testing.flow import Bench, Flow
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
-from runner.testing.specs import PipelineTestingSpec, ScriptExecutionSpec, SpecFault, with_main_params
+from runner.testing.specs import PipelineTestingSpec, ScriptExecutionSpec, SpecFault
 
 
 class RuntimeTester:
@@ -50,7 +50,9 @@ class RuntimeTester:
         self.workspace_dir = Path(config.root)
         self.pipeline_spec = config.pipeline_spec
         self.semantic_threshold = semantic_threshold
-        self.builder = PipelineTestingSpecBuilder(config.root, search=self._project())
+        project = () if config.project is None else (config.project,)
+        log = execution.logger(config.log_level if config.enable_logging else None)
+        self.builder = PipelineTestingSpecBuilder(config.root, search=project, log=log)
         self._bench = Bench(config, self.builder, self._threshold, engine)
 
     @property
@@ -65,11 +67,16 @@ class RuntimeTester:
         `user_config` are fields of a `ScriptExecutionSpec` that win. Raises FileNotFoundError for a script that is
         nowhere.
         """
-        script_name = self._named(script_name)
-        spec = self.builder.spec_for(script_name, save=False)
+        return self.test_script_with_spec(self._spec_of(script_name, user_config))
+
+    def _spec_of(self, name: str, user_config: Mapping[str, Any] | None = None) -> ScriptExecutionSpec:
+        """Raises FileNotFoundError for a script that is nowhere; what lies at a `script_path` is the test's to tell."""
+        spec = self.builder.spec_for(self._named(name), save=False)
         if user_config:
-            spec = checked(ScriptExecutionSpec, {**spec.to_dict(), **user_config}, where="user_config: ")
-        return self.test_script_with_spec(spec)
+            spec = changed(spec, user_config)
+        if spec.script_path is None:
+            self._find_script_path(spec.script_name)
+        return spec
 
     def test_script_with_spec(
         self, spec: ScriptExecutionSpec, main_params: Mapping[str, Any] | None = None
@@ -87,7 +94,7 @@ class RuntimeTester:
     ) -> DataCompatibilityResult:
         """Run `script_a`, then `script_b` on what it wrote. `sample_data` (columns of values) is the first one's input
         where there is none."""
-        specs = [self.builder.spec_for(self._named(name), save=False) for name in (script_a, script_b)]
+        specs = [self._spec_of(name) for name in (script_a, script_b)]
         sample = self._generate_sample_data() if sample_data is None else sample_data
         return self._pair(specs[0], specs[1], sample)
 
@@ -195,12 +202,11 @@ class RuntimeTester:
         return matching.validate(pipeline_spec, self._bench.subjects(pipeline_spec.script_specs), self._threshold)
 
     def _named(self, script_name: str) -> str:
-        """The name without `.py`. Raises FileNotFoundError when there is no such script, SpecFault for a path."""
+        """The name without `.py`. Raises SpecFault for a path."""
         if "/" in script_name:
             name = Path(script_name).stem
             remedy = f"Name it '{name}', with its directory as the workspace; or give a spec with script_path."
             raise SpecFault(f"'{script_name}' is a path: scripts are tested by their names", remedy=remedy)
-        self._find_script_path(script_name)
         return script_name.removesuffix(".py")
 
     # Pieces that the documents name
@@ -241,8 +247,3 @@ class RuntimeTester:
     @property
     def _threshold(self) -> float | None:
         return self.semantic_threshold if self.config.enable_logical_matching else None
-
-    def _project(self) -> tuple[Path, ...]:
-        spec = self.config.pipeline_spec
-        root = spec.workspace_aware_root if spec and self.config.use_workspace_aware else None
-        return (Path(root),) if root else ()

@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.spec.binding import Binder, Node, Wire
 from runner.spec.dag import PipelineDAG
 from runner.spec.document import Document, absolute
+from runner.spec.matching import path_matches
 from runner.testing.specs import DataFlow
 from runner.testing.subjects import Subject
 
@@ -42,7 +43,8 @@ def wire(
     loose: bool = False,
 ) -> Wired:
     """Bind every edge: the flows' ports; then equal host paths; then the only output to the only input; then by name,
-    alias (`aliases`) and, from `threshold` on, likeness.
+    alias (`aliases`) and, from `threshold` on, likeness. Where no name fits, the only output goes to the only input
+    that is a directory: what a step writes is one, a file of settings is not.
 
     An edge between steps of which one has no output, or the other no input, only gives the order; so does, with
     `loose`, one that cannot be bound. A path that is an output of a step further up is an edge, too.
@@ -53,6 +55,9 @@ def wire(
     for edge in open_edges:
         source, target = subjects[edge[0]], subjects[edge[1]]
         pairs = _given(edge, flows) or _by_path(source, target) or _only(source, target)
+        if not pairs and (pair := _only_directory(source, target, threshold, aliases=aliases)):
+            pairs = [pair]
+            made.notes[edge] = f"output '{pair[0]}' is bound to input '{pair[1]}': the only one that is a directory"
         if pairs:
             wires += [Wire(*edge, output, port, ("edges", len(wires))) for output, port in pairs]
         elif source.outputs and target.inputs:
@@ -88,6 +93,19 @@ def _only(source: Subject, target: Subject) -> list[tuple[str | None, str | None
     if len(source.outputs) == len(target.inputs) == 1:
         return [(next(iter(source.outputs)), next(iter(target.inputs)))]
     return []
+
+
+def _only_directory(
+    source: Subject, target: Subject, threshold: float | None, *, aliases: bool
+) -> tuple[str, str] | None:
+    directories = [port.name for port in target.inputs.values() if not port.is_file]
+    if len(source.outputs) != 1 or len(directories) != 1:
+        return None
+    one, other = _node(source, aliases=aliases), _node(target, aliases=aliases)
+    outputs = {name: one.output_aliases.get(name, ()) for name in one.outputs}
+    inputs = {name: other.input_aliases.get(name, ()) for name in other.inputs}
+    fits = path_matches(outputs, inputs, threshold)
+    return None if fits else (one.outputs[0], directories[0])
 
 
 def _same(one: str, other: str) -> bool:

@@ -8,6 +8,7 @@ XGBOOST_TRAINING_CONTRACT = TrainingScriptContract(
     },
     expected_output_paths={"model_output": "/opt/ml/model", "evaluation_output": "/opt/ml/output/data"},
     expected_arguments={"job_type": "training"},
+    optional_env_vars={"LABEL_FIELD": "target"},
     framework_requirements={"pandas": ">=2", "xgboost": ">=1.7"},
     description="Trains a classifier.",
 )

@@ -8,6 +8,12 @@ import pandas as pd
 
 INPUT = {"DATA": "/opt/ml/processing/input/data"}
 OUTPUT = {"processed_data": "/opt/ml/processing/output"}
+WHOLE = ("validation", "testing", "calibration")
+"""Job types whose table is not split."""
+
+
+def read(file, size):
+    return [pd.read_csv(file)] if size is None else pd.read_csv(file, chunksize=size)
 
 
 def main(input_paths, output_paths, environ_vars, job_args):
@@ -15,8 +21,9 @@ def main(input_paths, output_paths, environ_vars, job_args):
     ratio = float(environ_vars.get("TRAIN_RATIO", "0.7"))
     rest = float(environ_vars.get("TEST_VAL_RATIO", "0.5"))
     files = sorted(Path(input_paths["DATA"]).glob("*.csv"))
-    table = pd.concat([pd.read_csv(file) for file in files]).dropna(subset=[label])
-    if job_args.job_type != "training":
+    size = getattr(job_args, "batch_size", None)
+    table = pd.concat([part for file in files for part in read(file, size)]).dropna(subset=[label])
+    if job_args.job_type in WHOLE:
         parts = {job_args.job_type: table}
     else:
         table = table.sample(frac=1, random_state=0)
@@ -32,7 +39,8 @@ def main(input_paths, output_paths, environ_vars, job_args):
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--job_type", choices=["training", "validation", "testing", "calibration"], required=True)
+    parser.add_argument("--job_type", choices=["training", "preprocessing", *WHOLE], required=True)
+    parser.add_argument("--batch_size", type=int, help="rows to read at once")
     variables = {
         name: os.environ[name] for name in ("LABEL_FIELD", "TRAIN_RATIO", "TEST_VAL_RATIO") if name in os.environ
     }

@@ -1,7 +1,11 @@
-"""Trains a classifier on train/ of the processed data, and writes it with its score on val/."""
+"""Trains a classifier on train/ of the processed data, and writes it with its score on val/.
+
+Without these directories all of the data serves for both; without a file of hyperparameters the defaults do.
+"""
 
 import argparse
 import json
+import os
 from pathlib import Path
 
 import pandas as pd
@@ -15,13 +19,17 @@ OUTPUT = {"model_output": "/opt/ml/model", "evaluation_output": "/opt/ml/output/
 
 
 def load(folder, part, label):
-    table = pd.concat([pd.read_csv(file) for file in sorted((Path(folder) / part).glob("*.csv"))])
+    place = Path(folder) / part
+    files = sorted(place.glob("*.csv") if place.is_dir() else Path(folder).rglob("*.csv"))
+    table = pd.concat([pd.read_csv(file) for file in files])
     return table.drop(columns=[label]).select_dtypes("number"), table[label].astype(int)
 
 
 def main(input_paths, output_paths, environ_vars, job_args):
-    config = json.loads(Path(input_paths["hyperparameters_s3_uri"]).read_text())
-    label, rounds = config.pop("label_name"), int(config.pop("num_round", 10))
+    file = Path(input_paths["hyperparameters_s3_uri"])
+    config = json.loads(file.read_text()) if file.is_file() else {"objective": "binary:logistic"}
+    label = config.pop("label_name", environ_vars.get("LABEL_FIELD", "target"))
+    rounds = int(config.pop("num_round", 10))
     features, target = load(input_paths["input_path"], "train", label)
     booster = xgb.train(config, xgb.DMatrix(features, target), rounds)
     booster.save_model(str(Path(output_paths["model_output"]) / "xgboost_model.json"))
@@ -36,4 +44,4 @@ def main(input_paths, output_paths, environ_vars, job_args):
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--job_type", default="training")
-    main(INPUT, OUTPUT, {}, parser.parse_args())
+    main(INPUT, OUTPUT, dict(os.environ), parser.parse_args())
