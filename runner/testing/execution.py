@@ -18,6 +18,7 @@ from runner.pipeline.plan import make_plan
 from runner.pipeline.provision import provide_images
 from runner.pipeline.select import select
 from runner.spec.models import Pipeline
+from runner.testing.stopping import stoppable
 
 _ROOT = "runner.testing"
 
@@ -86,7 +87,8 @@ def connected(engine: Engine | None) -> Iterator[Engine]:
 def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger) -> Finished:
     """Every step once, chained; a failed step blocks what needs it and nothing else.
 
-    Raises EnvironmentFault or UsageError when the run cannot begin.
+    Raises EnvironmentFault or UsageError when the run cannot begin; a signal does what it would have done once every
+    container is stopped.
     """
     plan = make_plan(pipeline, select(pipeline.spec))
     dead = [leftover for leftover in engine.leftovers() if not leftover.owner_alive]
@@ -94,9 +96,9 @@ def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger)
         engine.sweep(dead)
     provide_images(engine, plan, log.info)
     listener = Listener(log)
-    end = Run(
-        plan, engine, runs_dir=runs_dir, jobs=os.cpu_count() or 1, keep_going=True, reporters=[listener]
-    ).execute()
+    running = Run(plan, engine, runs_dir=runs_dir, jobs=os.cpu_count() or 1, keep_going=True, reporters=[listener])
+    with stoppable(running.cancel):
+        end = running.execute()
     if listener.run_dir is None:
         raise InternalError("a run ended that had not begun")
     return Finished(RunLayout(listener.run_dir), end, listener.notices)
