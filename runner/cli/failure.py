@@ -9,6 +9,7 @@ import tempfile
 import traceback
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -45,8 +46,8 @@ def _tell(error: RunnerError, *, as_json: bool) -> None:
 
 def asks_for_json(arguments: Sequence[str]) -> bool:
     """Read from the words themselves: the answer is needed also when they could not be parsed."""
-    before = list(arguments)[: list(arguments).index("--")] if "--" in arguments else arguments
-    return "--json" in before
+    before = list(arguments)[: list(arguments).index("--")] if "--" in arguments else list(arguments)
+    return "--json" in before or "--output-format=json" in before or ("--output-format", "json") in pairwise(before)
 
 
 def text(error: RunnerError) -> str:

@@ -29,7 +29,12 @@ class _Group(PatientHelp, click.Group):
     """Shows its help also to a reader who leaves early."""
 
 
-@click.group(cls=_Group, context_settings=CONTEXT)
+@click.group(
+    cls=_Group,
+    context_settings=CONTEXT,
+    epilog="\b\nExample:\n  run-pipeline specs list --workspace-dir test_workspace\n"
+    "  run-pipeline specs edit xgboost_training",
+)
 def specs() -> None:
     """List, show or edit the execution specs of a workspace."""
 

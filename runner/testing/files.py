@@ -23,7 +23,7 @@ def test(file: Path, tester: RuntimeTester, timeout: float) -> PipelineResult:
     """Test whatever pipeline a file holds. Raises SpecError and ValueError for what is wrong with it."""
     data = plain(read(file).data)
     if isinstance(data, dict) and "script_specs" in data:
-        return tester.pipeline_result(PipelineTestingSpec.model_validate(data))
+        return tester.pipeline_result(PipelineTestingSpec.from_file(file))
     if not isinstance(data, dict) or _is_native(data):
         return native.run_file(file, runs_dir=tester.workspace_dir / "runs", timeout=timeout)
     spec = flowfile.pipeline_spec(data, tester.builder)

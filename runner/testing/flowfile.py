@@ -12,6 +12,8 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from runner.spec.dag import PipelineDAG
 from runner.spec.names import did_you_mean, listed
 from runner.testing.specs import PipelineTestingSpec, ScriptExecutionSpec, SpecFault, as_dag
@@ -75,18 +77,40 @@ def _script_spec(node: str, step: Any, builder: PipelineTestingSpecBuilder) -> S
         saved = builder.saved_spec(node) is not None
         base = base if saved else builder.resolve_script_execution_spec_from_node(name.stem)
         given |= {"script_name": name.stem} | ({"script_path": str(name)} if len(name.parts) > 1 else {})
-    return ScriptExecutionSpec.model_validate({**base.to_dict(), **given, "step_name": node})
+    try:
+        return ScriptExecutionSpec.model_validate({**base.to_dict(), **given, "step_name": node})
+    except ValidationError as error:
+        raise SpecFault("\n".join(_fault(node, step, each) for each in error.errors())) from None
+
+
+def _fault(node: str, step: Mapping[str, Any], error: Any) -> str:
+    """By the key that stands in the step, as `env`, not by the field that it becomes."""
+    first, *rest = map(str, error["loc"] or ("",))
+    key = next((key for key, name in _FIELDS.items() if name == first and key in step), first)
+    place = ".".join(part for part in ("steps", node, key, *rest) if part)
+    return f"{place}: {error['msg']}, got {error['input']!r}"
 
 
 def _edges(config: Mapping[str, Any], nodes: list[str]) -> list[tuple[str, str]]:
     if in_a_row(config):
         return list(pairwise(nodes))
-    found = [(each["source"], each["target"]) if isinstance(each, Mapping) else tuple(each)
-             for each in config.get("edges") or ()]  # fmt: skip
+    given = config.get("edges") or ()
+    if not isinstance(given, list | tuple):
+        raise SpecFault(f"edges: expected a list of [source, target], got {given!r}")
+    found = [_edge(each) for each in given]
     for node, step in config["steps"].items():
         needs = step.get("depends_on") or ()
-        found += [(source, node) for source in ([needs] if isinstance(needs, str) else needs)]
-    return list(dict.fromkeys((str(source), str(target)) for source, target, *_ in found))
+        if not isinstance(needs, str | list | tuple):
+            raise SpecFault(f"steps.{node}.depends_on: expected a step or a list of steps, got {needs!r}")
+        found += [(str(source), node) for source in ([needs] if isinstance(needs, str) else needs)]
+    return list(dict.fromkeys(found))
+
+
+def _edge(given: Any) -> tuple[str, str]:
+    ends = [given.get("source"), given.get("target")] if isinstance(given, Mapping) else given
+    if not isinstance(ends, list | tuple) or len(ends) < 2 or not all(isinstance(end, str) for end in ends[:2]):
+        raise SpecFault(f"edges: expected [source, target] or {{'source': ..., 'target': ...}}, got {given!r}")
+    return ends[0], ends[1]
 
 
 def _spec(

@@ -49,9 +49,12 @@ def _edge(suite: str, result: DataCompatibilityResult) -> ET.Element:
     name = f"{ends[0] or result.script_a}->{ends[1] or result.script_b}"
     case = ET.Element("testcase", {"classname": legal(f"{suite}.edges"), "name": legal(name), "time": "0"})
     issue = result.compatibility_issues[0] if result.compatibility_issues else ""
-    if not result.tested:
+    unbound = result.result_b is not None and result.result_b.kind == "unbound"
+    if not result.tested and not unbound:
         ET.SubElement(case, "skipped", {"message": legal(issue)})
     elif not result.compatible:
-        found = ET.SubElement(case, "failure", {"message": legal(issue), "type": "incompatible"})
+        found = ET.SubElement(
+            case, "failure", {"message": legal(issue), "type": "unbound" if unbound else "incompatible"}
+        )
         found.text = legal(str(result))
     return case
