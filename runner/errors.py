@@ -22,7 +22,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 EXIT_PASSED = 0
 EXIT_STEP_FAILED = 1
@@ -41,6 +41,14 @@ class RunnerError(Exception):
         super().__init__(message)
         self.message = message
         self.remedy = remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors cross processes (pytest-xdist), whatever their constructor takes."""
+        return _restored, (type(self), self.args), self.__dict__
+
+
+def _restored(kind: type[RunnerError], args: tuple[Any, ...]) -> RunnerError:
+    return kind.__new__(kind, *args)
 
 
 class UsageError(RunnerError):

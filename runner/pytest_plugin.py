@@ -24,11 +24,35 @@ def pytest_addoption(parser: Any) -> None:
     group = parser.getgroup("run-pipeline")
     group.addoption(
         "--pipeline-timeout",
-        type=float,
+        type=_seconds,
         default=300.0,
         metavar="SECONDS",
         help="time-out of each step of a *.pipeline.yaml that names none (default: 300)",
     )
+    group.addoption(
+        "--pipeline-runs-dir",
+        default=None,
+        metavar="DIR",
+        help="where the run directories of *.pipeline.yaml files are (default: $RUN_PIPELINE_RUNS_DIR, else runs)",
+    )
+
+
+def _seconds(text: str) -> float:
+    from argparse import ArgumentTypeError
+
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < value < float("inf"):
+        raise ArgumentTypeError(f"expected seconds above 0, got {text!r}")
+    return value
+
+
+def pytest_ignore_collect(collection_path: Path) -> bool | None:
+    """What a run keeps of its steps (their code, what they wrote) is no test of the project."""
+    is_kept = collection_path.name == "steps" and (collection_path.parent / "run.json").is_file()
+    return True if is_kept else None
 
 
 def pytest_collect_file(file_path: Path, parent: Any) -> Any:
@@ -39,9 +63,34 @@ def pytest_collect_file(file_path: Path, parent: Any) -> Any:
     return PipelineFile.from_parent(parent, path=file_path)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Called by xdist in its controller, for each worker: also for one that takes the place of a crashed one."""
+    from runner.testing.sharing import offer
+
+    offer(node.config, node.workerinput)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: Any) -> None:
+    """The controller outlives its workers."""
+    if config.pluginmanager.has_plugin("dsession"):
+        from runner.testing.sharing import withdraw
+
+        withdraw(config)
+
+
 @pytest.fixture(scope="session")
 def pipeline(request: pytest.FixtureRequest) -> Callable[[str | Path], PipelineResult]:
-    """`pipeline(FILE)` runs a pipeline file, once in a session, and gives its `PipelineResult`."""
-    from runner.testing.collecting import shared_result
+    """`pipeline(FILE)` runs a pipeline file, once in a session, and gives its `PipelineResult`.
 
-    return lambda file: shared_result(request.config, file)
+    FILE is relative to pytest's rootdir. Raises SpecError for what is wrong with the file, EnvironmentFault when
+    nothing can run (no engine); a step that fails is in the result.
+    """
+    from runner.testing.sharing import shared_result
+
+    def run(file: str | Path) -> PipelineResult:
+        __tracebackhide__ = True
+        return shared_result(request.config, file)
+
+    return run

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from runner.cli.interrupts import Interrupts
+from runner.cli.junit import junit_file
 from runner.cli.options import (
     color_option,
     command,
@@ -21,14 +20,9 @@ from runner.cli.options import (
     specs_option,
     strict_option,
 )
-from runner.cli.output import note
 from runner.cli.request import Request
 from runner.cli.session import Display, Pace, run_plan
-from runner.cli.signals import listener
 from runner.errors import EXIT_PASSED
-
-if TYPE_CHECKING:
-    from runner.report.junit import JUnitFile
 
 
 @command(
@@ -96,7 +90,7 @@ def run(
 
         show(request, color=color, as_json=as_json)
         return EXIT_PASSED
-    with _junit_file(junit, file) as report:
+    with junit_file(junit, str(file)) as report:
         display = Display(int(verbose) - int(quiet), color, as_json, report)
         pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace)
         with Interrupts() as interrupts:
@@ -108,29 +102,3 @@ def _refuse_idle(**given: bool) -> None:
     idle = [f"--{name.replace('_', '-')}" for name, is_given in given.items() if is_given]
     if idle:
         raise click.UsageError(f"--dry-run starts nothing, so {' and '.join(idle)} would have no effect: leave it out")
-
-
-@contextmanager
-def _junit_file(path: Path | None, file: Path) -> Iterator[JUnitFile | None]:
-    """The report that `--junit` asks for; it also tells why no run began. Raises WorkspaceError."""
-    if path is None:
-        yield None
-        return
-    from runner.report.junit import JUnitFile
-
-    report = JUnitFile(path)
-    try:
-        yield report
-    except (Exception, KeyboardInterrupt) as error:
-        listener.hold()
-        _tell_junit(report, error, file)
-        raise
-
-
-def _tell_junit(report: JUnitFile, error: BaseException, file: Path) -> None:
-    from runner.errors import WorkspaceError
-
-    try:
-        report.fail(error, str(file))
-    except WorkspaceError as fault:  # the error itself is what the exit code tells of
-        note(f"run-pipeline: {fault.message}")

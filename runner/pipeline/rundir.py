@@ -19,7 +19,7 @@ from runner.pipeline.records import SCHEMA
 LATEST = "latest"
 _ATTEMPTS = 20
 _OWNER_PARTS = ("host", "boot", "pid", "started")
-_REMEDY = "choose a writable directory with --runs-dir"
+_REMEDY = "choose a writable directory with --runs-dir (pytest: --pipeline-runs-dir)"
 
 
 def now() -> str:

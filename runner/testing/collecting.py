@@ -1,24 +1,27 @@
-"""What pytest collects from a `*.pipeline.yaml`: an item per step and per edge, all of one run."""
+"""What pytest collects from a `*.pipeline.yaml`: an item per step and per edge, all of one run.
+
+`failed`: the script, its data or the edge is at fault. `error`: the machine is, or the file. `skipped`: blocked by a
+failure that another item of this session tells; where none does, since it was not chosen, a blocked item has failed,
+too: a session in which nothing passed must not end as if something had.
+"""
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
-import os
-import pickle
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from runner.errors import RunnerError
 from runner.spec import edges, load
-from runner.testing.native import run_file
+from runner.spec.document import read
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
+from runner.testing.sharing import shared_result
 
-_KEY = pytest.StashKey[dict[Path, "PipelineResult | RunnerError"]]()
+
+class PipelineWarning(pytest.PytestWarning):
+    """An edge passed, and proves less than it seems to."""
 
 
 class PipelineFile(pytest.File):
@@ -27,102 +30,123 @@ class PipelineFile(pytest.File):
     def collect(self) -> Iterator[pytest.Item]:
         try:
             spec = load(self.path).spec
+            document = read(self.path)
         except RunnerError as error:
             raise self.CollectError(_words(error)) from None
-        for step in spec.steps:
-            yield StepItem.from_parent(self, name=step)
+        lines = {step: document.mark(("steps", step), key=True)[0] for step in spec.steps}
+        for step, line in lines.items():
+            yield StepItem.from_parent(self, name=step, line=line)
         for source, target in dict.fromkeys((edge.source, edge.target) for edge in edges(spec)):
-            yield EdgeItem.from_parent(self, name=f"{source}->{target}")
-
-
-class Failed(Exception):
-    """A step or edge that did not pass; its text is the whole message."""
+            yield EdgeItem.from_parent(self, name=f"{source}->{target}", line=lines[target])
 
 
 class _Item(pytest.Item):
+    def __init__(self, *, line: int, **known: Any) -> None:
+        super().__init__(**known)
+        self._line = line
+        """Of the step, or of the edge's target; counts from 1."""
+
+    def runtest(self) -> None:
+        raise NotImplementedError
+
     @property
-    def result(self) -> PipelineResult:
+    def pipeline(self) -> PipelineResult:
         return shared_result(self.config, self.path)
 
-    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
-        """The explanation alone: nobody needs the plug-in's own traceback."""
-        if isinstance(excinfo.value, Failed):
-            return str(excinfo.value)
-        if isinstance(excinfo.value, RunnerError):
-            return _words(excinfo.value)
-        return super().repr_failure(excinfo, style)
+    def setup(self) -> None:
+        """Runs the file: what keeps it from running is thereby an error, not a failure."""
+        refused = ""
+        try:
+            result = self.pipeline
+        except RunnerError as error:
+            refused = _words(error)
+        if refused:  # told out here, or else pytest would print the error a second time, as its context
+            _fail(refused)
+        if self.name not in result.script_results and self.name not in result.data_flow_results:
+            _fail(f"{self.path.name} was changed after it was collected: it has no '{self.name}' any more")
+
+    def not_tested(self, why: str) -> None:
+        """Skip, if another item tells what this one waits for; else fail."""
+        causes = {name for name, each in self.pipeline.script_results.items() if not each.success and _ran(each)}
+        chosen = {item.name for item in self.session.items if isinstance(item, StepItem) and item.path == self.path}
+        if causes & chosen:
+            skipped = pytest.skip.Exception(why)
+            skipped._use_item_location = True  # the pipeline file's line, not this one
+            raise skipped
+        told = [_step_text(name, self.pipeline.script_results[name]) for name in sorted(causes)]
+        _fail("\n\n".join([why, *told]))
 
     def reportinfo(self) -> tuple[Path, int | None, str]:
-        return self.path, None, f"{self.path.name}: {self.name}"
+        return self.path, self._line - 1, f"{self.path.name}: {self.name}"
 
 
 class StepItem(_Item):
     """One step."""
 
+    def setup(self) -> None:
+        super().setup()
+        result = self.pipeline.script_results[self.name]
+        if result.is_error:
+            _fail(_step_text(self.name, result))
+
     def runtest(self) -> None:
-        result = self.result.script_results[self.name]
-        if result.kind == "blocked":
-            pytest.skip(result.error_message or "blocked")
+        result = self.pipeline.script_results[self.name]
+        if not result.success and not _ran(result):
+            self.not_tested(result.error_message or "blocked")
         if not result.success:
-            raise Failed(_step_text(result))
+            _fail(_step_text(self.name, result))
 
 
 class EdgeItem(_Item):
     """One edge."""
 
     def runtest(self) -> None:
-        result: DataCompatibilityResult = self.result.data_flow_results[self.name]
+        result = self.pipeline.data_flow_results[self.name]
+        issues = "\n".join(result.compatibility_issues)
         if not result.tested:
-            pytest.skip("; ".join(result.compatibility_issues) or "the consumer did not run")
+            self.not_tested(issues or "the consumer did not run")
         if not result.compatible:
-            raise Failed(str(result))
+            _fail(f"{issues}\n\n{_formats(result)}")
+        for risk in result.risks:
+            self.warn(PipelineWarning(f"{self.name}: {risk}"))
 
 
-def shared_result(config: pytest.Config, file: str | Path) -> PipelineResult:
-    """The one run of a file in this session, also among the workers of xdist. Raises RunnerError."""
-    path = Path(file).absolute()
-    known = config.stash.setdefault(_KEY, {})
-    if path not in known:
-        known[path] = _run(config, path)
-    found = known[path]
-    if isinstance(found, RunnerError):
-        raise found
-    return found
+def _fail(text: str) -> NoReturn:
+    """The explanation alone: nobody needs the plug-in's own traceback."""
+    pytest.fail(text, pytrace=False)
 
 
-def _run(config: pytest.Config, path: Path) -> PipelineResult | RunnerError:
-    worker = getattr(config, "workerinput", None)
-    if worker is None:
-        return _run_now(config, path)
-    # A directory of this test run, of this user: whoever can write there could have changed the tests themselves.
-    folder = Path(tempfile.gettempdir()) / f"run-pipeline-pytest-{os.geteuid()}-{worker['testrunuid']}"
-    folder.mkdir(mode=0o700, exist_ok=True)
-    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:16]
-    with (folder / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        kept = folder / name
-        if kept.exists():
-            loaded: PipelineResult | RunnerError = pickle.loads(kept.read_bytes())  # noqa: S301  see above
-            return loaded
-        result = _run_now(config, path)
-        kept.write_bytes(pickle.dumps(result))
-        return result
-
-
-def _run_now(config: pytest.Config, path: Path) -> PipelineResult | RunnerError:
-    timeout = float(config.getoption("--pipeline-timeout"))
-    try:
-        return run_file(path, runs_dir=path.parent / "runs", timeout=timeout)
-    except RunnerError as error:
-        return error
+def _ran(result: ScriptTestResult) -> bool:
+    """Whether the step is the cause of what did not pass: else it waits for one that is."""
+    return result.kind != "blocked"
 
 
 def _words(error: RunnerError) -> str:
     return "\n".join(part for part in (error.message, error.remedy) if part)
 
 
-def _step_text(result: ScriptTestResult) -> str:
-    parts = [str(result), result.traceback or ""]
+def _step_text(name: str, result: ScriptTestResult) -> str:
+    """The reason first, since pytest's summary shows one line; then what the script wrote: CI has no run directory."""
+    lines = [result.error_message or f"{name} did not pass"]
+    if result.remedy:
+        lines.append(f"remedy: {result.remedy}")
+    if result.stdout_path and result.stderr_path:
+        lines += _output(Path(result.stdout_path), Path(result.stderr_path))
     if result.run_dir is not None:
-        parts.append(f"run directory: {result.run_dir}")
-    return "\n\n".join(part for part in parts if part)
+        lines += ["", f"run directory: {result.run_dir}"]
+    return "\n".join(lines)
+
+
+def _formats(result: DataCompatibilityResult) -> str:
+    ports = ", ".join(f"{output} -> {port}" for output, port in result.ports.items()) or "order only"
+    return f"data: {ports}; written: {result.data_format_a or 'nothing'}; read: {result.data_format_b or 'not known'}"
+
+
+def _output(stdout: Path, stderr: Path) -> Iterable[str]:
+    from runner.report.tail import excerpts
+
+    try:
+        found = excerpts(stdout, stderr)
+    except OSError as error:
+        return ["", f"cannot read what the step wrote: {error}"]
+    return [line for each in found for line in ("", f"{each.title}:", *(f"  {text}" for text in each.lines))]

@@ -52,7 +52,7 @@ def edge(
         data_format_a=_formats(files),
         data_format_b=_formats(read),
         ports=dict(ports),
-        tested=result_b.verdict is not None,
+        tested=result_b.verdict is not None and not result_b.is_error,
         result_a=result_a,
         result_b=result_b,
         risks=tuple(dict.fromkeys((*_risks(changed), *_faults(files), *_never_read(ports, opened, result_b)))),

@@ -21,6 +21,7 @@ from runner.pipeline.provision import provide_images
 from runner.pipeline.rundir import LATEST
 from runner.pipeline.select import select
 from runner.spec.models import Pipeline
+from runner.testing.stopping import stoppable
 
 _ROOT = "runner.testing"
 
@@ -105,8 +106,8 @@ def _without_file(message: str, file: Path) -> str:
 def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger, *, tidy: bool = False) -> Finished:
     """Every step once, chained; a failed step blocks what needs it and nothing else.
 
-    Raises EnvironmentFault or UsageError when the run cannot begin, and KeyboardInterrupt after every container is
-    gone, and with `tidy` the run directory, too.
+    Raises EnvironmentFault or UsageError when the run cannot begin. A signal does what it would have done (Ctrl-C:
+    KeyboardInterrupt) once every container is stopped; with `tidy` the run directory is gone then, too.
     """
     plan = make_plan(pipeline, select(pipeline.spec))
     dead = [leftover for leftover in engine.leftovers() if not leftover.owner_alive]
@@ -117,9 +118,10 @@ def run(pipeline: Pipeline, engine: Engine, runs_dir: Path, log: logging.Logger,
     except ImageUnavailable as error:
         raise ImageUnavailable(_without_file(error.message, plan.file), remedy=error.remedy) from None
     listener = Listener(log)
-    jobs = os.cpu_count() or 1
+    running = Run(plan, engine, runs_dir=runs_dir, jobs=os.cpu_count() or 1, keep_going=True, reporters=[listener])
     try:
-        end = Run(plan, engine, runs_dir=runs_dir, jobs=jobs, keep_going=True, reporters=[listener]).execute()
+        with stoppable(running.cancel):
+            end = running.execute()
     except KeyboardInterrupt:
         if tidy and listener.run_dir is not None:
             discard(listener.run_dir)

@@ -11,7 +11,7 @@ from runner.errors import SpecError, UsageError
 from runner.spec.document import Document, read
 from runner.spec.scalar import plain
 from runner.testing import flowfile, native
-from runner.testing.faults import SpecFault, checked
+from runner.testing.faults import SpecFault
 from runner.testing.results import PipelineResult
 from runner.testing.specs import PipelineTestingSpec
 
@@ -27,9 +27,7 @@ def test(file: Path, tester: RuntimeTester, timeout: float) -> PipelineResult:
     document = read(file)
     data = plain(document.data)
     if isinstance(data, dict) and "script_specs" in data:
-        with _placed(document):
-            whole = checked(PipelineTestingSpec, data)
-        return tester.pipeline_result(whole)
+        return tester.pipeline_result(PipelineTestingSpec.from_file(file))
     if not isinstance(data, dict) or _is_native(data):
         return native.run_file(file, runs_dir=tester.workspace_dir / "runs", timeout=timeout)
     with _placed(document):

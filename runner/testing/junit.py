@@ -10,9 +10,6 @@ from runner.data.files import os_fault
 from runner.report.junit import legal, write_file
 from runner.testing.results import DataCompatibilityResult, ScriptTestResult
 
-_ERRORS = ("infrastructure", "cancelled")
-"""Kinds that say nothing of the script: `error`, not `failure`."""
-
 
 def write(path: Path, name: str, scripts: Sequence[ScriptTestResult], edges: Sequence[DataCompatibilityResult]) -> None:
     """Raises WorkspaceError when the file cannot be written."""
@@ -41,7 +38,7 @@ def _script(suite: str, result: ScriptTestResult) -> ET.Element:
     if result.kind == "blocked":
         ET.SubElement(case, "skipped", {"message": legal(result.error_message or "")})
     elif not result.success:
-        kind = "error" if result.kind in _ERRORS else "failure"
+        kind = "error" if result.is_error else "failure"
         found = ET.SubElement(case, kind, {"message": legal(result.error_message or ""), "type": result.kind or ""})
         found.text = legal("\n\n".join(part for part in (str(result), result.traceback) if part))
     return case
@@ -52,9 +49,12 @@ def _edge(suite: str, result: DataCompatibilityResult) -> ET.Element:
     name = f"{ends[0] or result.script_a}->{ends[1] or result.script_b}"
     case = ET.Element("testcase", {"classname": legal(f"{suite}.edges"), "name": legal(name), "time": "0"})
     issue = result.compatibility_issues[0] if result.compatibility_issues else ""
-    if not result.tested:
+    unbound = result.result_b is not None and result.result_b.kind == "unbound"
+    if not result.tested and not unbound:
         ET.SubElement(case, "skipped", {"message": legal(issue)})
     elif not result.compatible:
-        found = ET.SubElement(case, "failure", {"message": legal(issue), "type": "incompatible"})
+        found = ET.SubElement(
+            case, "failure", {"message": legal(issue), "type": "unbound" if unbound else "incompatible"}
+        )
         found.text = legal(str(result))
     return case

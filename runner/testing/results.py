@@ -52,6 +52,11 @@ class ScriptTestResult:
     """By input: `user`, `producer`, `sample` or `synthetic`."""
     notes: tuple[str, ...] = ()
 
+    @property
+    def is_error(self) -> bool:
+        """Whether the machine, or who stopped the run, is at fault, so that nothing is said of the script."""
+        return self.kind in ("infrastructure", "cancelled")
+
     def to_dict(self) -> dict[str, Any]:
         """Every field under its own name."""
         return asdict(self)

@@ -222,6 +222,11 @@ class PipelineTestingSpec(Writable):
         path = Path(specs_dir) / f"{pipeline_name}{cls.SUFFIX}"
         if not path.is_file():
             raise FileNotFoundError(f"PipelineTestingSpec file not found: {path}")
+        return cls.from_file(path)
+
+    @classmethod
+    def from_file(cls, path: Path) -> Self:
+        """The pipeline in a file. Raises SpecError."""
         document = read(path)
         try:
             return cls.model_validate(document.data)

@@ -37,6 +37,7 @@ def measure(chosen: argparse.Namespace) -> int:
 
     measurements = (
         startup.answers,
+        startup.plugin,
         *chain.MEASUREMENTS,
         memory.output,
         planning.dag,

@@ -1,4 +1,4 @@
-"""What must answer at once: `--help` and `--version`, against the same interpreter doing nothing."""
+"""What must cost nothing: `--help` and `--version`, and the pytest plug-in for those who have no pipeline file."""
 
 from __future__ import annotations
 
@@ -30,4 +30,26 @@ def answers(bench: Bench) -> list[Figure]:
             detail={"ratio": median(times[name]) / nothing, "seconds": times[name], "pass": times["python -c pass"]},
         )
         for name in asked
+    ]
+
+
+PLUGIN_GOAL = 5.0
+"""Milliseconds. Everybody pays them whose environment has this package, in every pytest run."""
+_IMPORT = "import time, pytest; t = time.perf_counter(); import runner.pytest_plugin; print(time.perf_counter() - t)"
+
+
+def plugin(bench: Bench) -> list[Figure]:
+    """Absolute, unlike the rest: the time is too short for a difference of two processes."""
+    command = [sys.executable, "-c", _IMPORT]
+    bench.output(command)
+    times = [float(bench.output(command)) for _ in range(bench.effort(25, 15))]
+    took = median(times) * 1000
+    return [
+        Figure(
+            promise="import of the pytest plug-in",
+            goal=f"<= {PLUGIN_GOAL:g} ms",
+            measured=f"{took:.1f} ms",
+            met=took <= PLUGIN_GOAL,
+            detail={"seconds": times},
+        )
     ]

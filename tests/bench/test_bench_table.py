@@ -43,7 +43,7 @@ def test_only_a_failed_measurement_fails(
     answers.__module__ = startup.__name__
     monkeypatch.setattr(startup, "answers", answers)
     file = tmp_path / "bench.json"
-    assert program.measure(argparse.Namespace(quick=True, only="startup", json=file)) == code
+    assert program.measure(argparse.Namespace(quick=True, only="startup.answers", json=file)) == code
     told = capsys.readouterr()
     document = json.loads(file.read_text())
     if code:

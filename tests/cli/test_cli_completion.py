@@ -70,3 +70,17 @@ def test_the_script_is_one_that_the_shell_can_read(shell, capsys) -> None:
     assert COMPLETE_VARIABLE in script
     if shutil.which(shell):
         subprocess.run([shell, "-n"], input=script, text=True, check=True)
+
+
+def test_the_commands_of_the_testing_api(here) -> None:
+    assert offered("run-pipeline test-", here) == [
+        "file,test-",
+        "plain,test-script",
+        "plain,test-compatibility",
+        "plain,test-pipeline",
+    ]
+    options = ["--workspace-dir", "--timeout", "--output-format", "--junit", "--help"]
+    for command in ("test-script", "test-compatibility", "test-pipeline"):
+        assert offered(f"run-pipeline {command} --", here) == [f"plain,{option}" for option in options]
+    assert offered("run-pipeline test-pipeline --output-format ", here) == ["plain,text", "plain,json"]
+    assert offered("run-pipeline specs ", here) == ["plain,edit", "plain,list", "plain,show"]
