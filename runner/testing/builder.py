@@ -128,7 +128,10 @@ class PipelineTestingSpecBuilder:
             required = [name for name in contract.required_env_vars if name in default.environ_vars]
             updates["environ_vars"] |= {name: default.environ_vars[name] for name in required}
             promised = {name: text for name, text in contract.expected_arguments.items() if text is not None}
-            updates["job_args"] = {**promised, **({"job_type": found.job_type} if found.job_type else {})}
+            common = default.job_args if isinstance(default.job_args, dict) else {}
+            asked = {name: value for name, value in common.items() if name in contract.expected_arguments}
+            given = {"job_type": found.job_type} if found.job_type else {}
+            updates["job_args"] = {**asked, **promised, **given}
         return default.model_copy(update=updates)
 
     def save_script_spec(self, spec: ScriptExecutionSpec) -> str:

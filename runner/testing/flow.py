@@ -189,7 +189,7 @@ def _unbound(state: _State) -> PipelineResult:
         if mine:
             unbound = Fault("unbound", "\n".join(mine), _NAME_PORTS)
         elif names:
-            unbound = Fault("not-run", f"nothing runs while edges are not bound: {names}", "Mend these edges first.")
+            unbound = Fault("not-run", f"nothing runs while edges are not bound: {names}", "")
         else:
             unbound = Fault("unbound", "\n".join(messages), _MEND_PORTS)
         fault = known.fault or unbound

@@ -260,7 +260,7 @@ def edges_of(edges: Any) -> list[tuple[str, str]]:
     """Pairs from lists, and from mappings with `source` and `target`. Raises SpecFault for anything else."""
     if edges is None:
         return []
-    if isinstance(edges, str | Mapping) or not isinstance(edges, Iterable):
+    if isinstance(edges, str | dict) or not isinstance(edges, Iterable):  # networkx's view of edges is a Mapping, too
         raise at(("edges",), f"expected a list of edges, got {described(edges)}")
     return [_edge(edge, index) for index, edge in enumerate(edges)]
 

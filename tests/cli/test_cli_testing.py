@@ -191,12 +191,12 @@ def test_two_scripts_and_the_data_between_them(here, use, capsys) -> None:
     assert "NOT TESTED" in capsys.readouterr().out
 
 
-def test_an_edge_that_cannot_be_bound_has_failed(here, use, capsys) -> None:
+def test_an_edge_that_cannot_be_bound_is_wrong_in_the_specs(here, use, capsys) -> None:
     engine = use(FakeEngine())
     ScriptExecutionSpec(
         script_name="second", step_name="second", input_paths={"x": "none", "y": "none"}, output_paths={"o": "out/o"}
     ).save_to_file("ws/.specs")
-    assert test("test-compatibility", "first", "second", "--junit", "report.xml") == 1
+    assert test("test-compatibility", "first", "second", "--junit", "report.xml") == 2
     assert "can be bound in no way" in capsys.readouterr().out
     assert cases(here / "report.xml")["first->second"] == ["failure"]
     assert not [what for what, _ in engine.journal if what == "run"]
@@ -244,13 +244,13 @@ def test_a_timeout_that_is_none_is_refused(command, value, here, capsys) -> None
     ("text", "said"),
     [
         ('{"steps": {"a": {"script": "first.py", "inptus": {}}}}', "'inptus' (did you mean 'inputs'?)"),
-        ('{"steps": {"a": {"script": "first.py", "env": {"A": 3}}}}', "steps.a.env.A: Input should be a valid string"),
+        ('{"steps": {"a": {"script": "first.py", "env": {"A": 3}}}}', "steps.a.env.A: expected text, got the number 3"),
         ('{"steps": {"a": {"script": "first.py"}}, "edges": [["a", "b"]]}', "edge 'a' -> 'b': no node 'b'"),
-        ('{"steps": {"a": {"script": "first.py"}}, "edges": [["a"]]}', "edges: expected [source, target]"),
+        ('{"steps": {"a": {"script": "first.py"}}, "edges": [["a"]]}', "edges.0: expected [source, target]"),
         ('{"steps": {"a": {"script": "first.py"}}, "edges": 3}', "edges: expected a list"),
-        ('{"steps": {"a": {"script": "first.py", "depends_on": 3}}}', "steps.a.depends_on: expected a step"),
+        ('{"steps": {"a": {"script": "first.py", "depends_on": 3}}}', "steps.a.depends_on: expected the name of a step"),
         ('{"nodes": ["a", "b"], "edges": [["a", "b"], ["b", "a"]]}', "cycle: a -> b -> a"),
-        ('{"script_specs": {"a": {"script_nam": "x"}}}', "p.json:1:19: script_specs.a"),
+        ('{"script_specs": {"a": {"script_nam": "x"}}}', "p.json:1:39: script_specs.a.script_nam: unknown key"),
         ("[1]", "p.json:1:1: "),
         ("{", "p.json:1:2: "),
     ],

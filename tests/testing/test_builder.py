@@ -175,7 +175,7 @@ def test_specs_of_a_dict(builder, project):
     assert (two.script_path, two.job_args) == ("scripts/model_evaluation.py", {"job_type": "testing"})
     pipeline = builder.create_pipeline_spec_from_dag("p", config)
     assert (pipeline.pipeline_name, pipeline.dag.edges) == ("p", [("one", "two")])
-    with pytest.raises(ValueError, match=r"steps\.one: unknown key 'scirpt' \(did you mean 'script'\?\)"):
+    with pytest.raises(ValueError, match=r"steps\.one\.scirpt: unknown key 'scirpt' \(did you mean 'script'\?\)"):
         builder.create_script_specs_from_dag({"steps": {"one": {"scirpt": "a.py"}}})
     with pytest.raises(ValueError, match="expected 'steps'"):
         builder.create_script_specs_from_dag({})
