@@ -7,6 +7,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from runner.spec import wording
+from runner.spec.document import Document
 from runner.spec.names import did_you_mean, listed
 from runner.testing.specs import ScriptExecutionSpec, SpecFault
 
@@ -41,10 +43,8 @@ def changed(spec: ScriptExecutionSpec, updates: Mapping[str, Any]) -> ScriptExec
     try:
         return type(spec).model_validate(data)
     except ValidationError as error:
-        details = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in details["loc"])
-        words = details["msg"].removeprefix("Value error, ")
-        what = f"{place}: {words}" if place else words
+        problem = wording.problems(error, Document("spec", b"", data, {}), type(spec), data)[0]
+        what = f"{problem.path}: {problem.message}" if problem.path else problem.message
         raise SpecFault(f"the spec of '{spec.step_name or spec.script_name}': {what}") from None
 
 
