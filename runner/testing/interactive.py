@@ -44,6 +44,9 @@ def _ask_field(
             answer = read(f"  [{_shown(now)}] > ").strip()
         except EOFError:
             raise SpecFault(f"the input ended before '{field}' was answered: nothing was saved") from None
+        except KeyboardInterrupt:
+            write("\nnothing was saved")
+            raise
         if not answer:
             return spec
         try:

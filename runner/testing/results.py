@@ -78,7 +78,8 @@ class ScriptTestResult:
         """`train: PASS (1.204s)`, `train: FAIL (not run)`, `train: NOT RUN`."""
         if self.kind in _NEVER_STARTED:
             return f"{self._name}: NOT RUN"
-        time = f"{self.execution_time:.3f}s" if self.verdict is not None else "not run"
+        ran = self.verdict is not None or self.success or self.execution_time > 0
+        time = f"{self.execution_time:.3f}s" if ran else "not run"
         return f"{self._name}: {'PASS' if self.success else 'FAIL'} ({time})"
 
     @property

@@ -177,7 +177,7 @@ def test_specs_of_a_dict(builder, project):
     assert (pipeline.pipeline_name, pipeline.dag.edges) == ("p", [("one", "two")])
     with pytest.raises(ValueError, match=r"steps\.one\.scirpt: unknown key 'scirpt' \(did you mean 'script'\?\)"):
         builder.create_script_specs_from_dag({"steps": {"one": {"scirpt": "a.py"}}})
-    with pytest.raises(ValueError, match="expected 'steps'"):
+    with pytest.raises(ValueError, match="steps: expected a mapping"):
         builder.create_script_specs_from_dag({})
 
 
