@@ -10,6 +10,7 @@ import json
 import logging
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -328,8 +329,8 @@ def test_builder_of_a_dict(project):
 def test_results_are_values():
     result = ScriptTestResult(script_name="prep", success=True, execution_time=1.5, has_main_function=True)
     assert result.error_message is None
-    assert str(result) == "prep: PASS (1.500s)"
-    failed = ScriptTestResult("prep", False, "no luck", 0.25, True)
+    assert str(replace(result, verdict="passed")) == "prep: PASS (1.500s)"
+    failed = ScriptTestResult("prep", False, "no luck", 0.25, True, verdict="exit")
     assert str(failed).splitlines()[:2] == ["prep: FAIL (0.250s)", "  no luck"]
     assert {"script_name", "success", "execution_time", "has_main_function", "error_message"} <= failed.to_dict().keys()
     json.dumps(failed.to_dict())

@@ -29,10 +29,16 @@ def main(input_paths, output_paths, environ_vars, job_args):
 """A script that passes anywhere: by the default names of a spec, without a package."""
 
 
-def enter(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def copy(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of the example in `project`, which becomes the current directory."""
-    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__", "runs"), dirs_exist_ok=True)
+    shutil.copytree(EXAMPLE, project, ignore=shutil.ignore_patterns("__pycache__", "runs"))
     monkeypatch.chdir(project)
+    return project
+
+
+def enter(project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """As `copy`, with the data of the documents' snippets."""
+    copy(project, monkeypatch)
     _fill(project)
     return project
 
