@@ -66,6 +66,8 @@ class ScriptExecutionSpec(Strict):
     job_args: JobArguments = Field(default={})
     """Of a processing script `--key value ...`, of a training script its hyperparameters; a list is passed verbatim."""
     type: StepType = StepType.PROCESSING
+    contract: Filled | None = None
+    """Contract file of the script, for tests; without it one is looked for by name. `run` takes nothing from it."""
     image: Filled | None = None
     source_dir: Filled | None = None
     entrypoint: Command | None = None

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from runner.errors import SpecError
-from runner.spec.contracts import Contracts, FoundContract, TrainingScriptContract, disagreements
+from runner.errors import Problem, SpecError
+from runner.spec.contracts import Contracts, FoundContract, TrainingScriptContract, disagreements, read_contracts
 from runner.spec.document import shown
 from runner.spec.expects import Expects
 from runner.spec.fields import StepType
@@ -86,15 +86,35 @@ def subject(node: str, spec: ScriptExecutionSpec, places: Places) -> Subject:
         remedy = error.remedy or f"Correct {shown(resolution.script)} there; nothing was run."
         return replace(made, fault=Fault("syntax", error.message, remedy))
     made = replace(made, facts=read)
-    found = places.contracts.find(spec.script_name, resolution.script)
-    if found.found is None and spec.script_name != node:
-        found = places.contracts.find(node, resolution.script)
-    notes = [found.error_message] if found.error_message and found.discovery_method != "none" else []
-    if found.found is not None:
-        notes += [each.message for each in disagreements(found.found, read)]
-        again = resolve(node, places.scripts, script_path=resolution.script, contract=found.found.contract)
-        made = replace(made, contract=found.found, resolution=replace(resolution, job_type_flag=again.job_type_flag))
+    try:
+        found, notes = _contract_of(made, resolution.script, places)
+    except SpecError as error:
+        return replace(made, fault=Fault("contract", error.message, error.remedy or "Mend the contract."))
+    if found is not None:
+        notes += [each.message for each in disagreements(found, read)]
+        again = resolve(node, places.scripts, script_path=resolution.script, contract=found.contract)
+        made = replace(made, contract=found, resolution=replace(resolution, job_type_flag=again.job_type_flag))
     return _filled(replace(made, notes=tuple(notes)))
+
+
+def _contract_of(made: Subject, script: Path, places: Places) -> tuple[FoundContract | None, list[str]]:
+    """The contract that the spec names, else the one that is found by name; and what to know of it. Raises SpecError
+    for a named one that cannot be read, or is of other scripts."""
+    named = made.spec.contract
+    if named is None:
+        found = places.contracts.find(made.spec.script_name, script)
+        if found.found is None and made.spec.script_name != made.node:
+            found = places.contracts.find(made.node, script)
+        return found.found, [found.error_message] if found.error_message and found.discovery_method != "none" else []
+    every = read_contracts(Path(named).expanduser())
+    fitting = [each for each in every if Path(each.contract.entry_point).name == script.name]
+    if len(fitting) != 1:
+        points = listed(each.contract.entry_point for each in every)
+        message = f"has no contract with the entry point '{script.name}'; it has: {points}"
+        if fitting:
+            message = f"has several contracts with the entry point '{script.name}'"
+        raise SpecError([Problem(shown(Path(named)), 0, 0, "", message)], remedy="Name another 'contract'.")
+    return fitting[0], []
 
 
 def _filled(made: Subject) -> Subject:

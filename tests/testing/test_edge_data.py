@@ -101,3 +101,24 @@ def test_what_says_too_little_is_a_failure_that_names_every_input(workspace: Pat
     assert result.error_message is not None
     assert "'raw' (raw: no such file or directory)" in result.error_message
     assert "'more' (more: no such file or directory)" in result.error_message
+
+
+def test_a_contract_that_the_spec_names_is_used(workspace: Path) -> None:
+    (workspace / "elsewhere.yaml").write_text(CONTRACT)
+    producer, _ = specs(workspace, raw=False)
+    result = RuntimeTester(workspace / "ws").test_script_with_spec(
+        producer.model_copy(update={"contract": "elsewhere.yaml"})
+    )
+    assert result.success, str(result)
+    assert result.data_sources == {"raw": "synthetic"}
+
+
+def test_a_named_contract_of_another_script_is_refused(workspace: Path) -> None:
+    (workspace / "elsewhere.yaml").write_text(CONTRACT.replace("produce.py", "other.py"))
+    producer, _ = specs(workspace, raw=True)
+    result = RuntimeTester(workspace / "ws").test_script_with_spec(
+        producer.model_copy(update={"contract": "elsewhere.yaml"})
+    )
+    assert (result.success, result.kind, result.verdict) == (False, "contract", None)
+    expected = "contract: elsewhere.yaml: has no contract with the entry point 'produce.py'; it has: 'other.py'"
+    assert result.error_message == expected
