@@ -5,6 +5,7 @@ A program of its own: it lies in the container beside `call.json`, which names t
 
 import argparse
 import importlib.util
+import inspect
 import json
 import os
 import sys
@@ -31,7 +32,10 @@ def run() -> None:
     sys.argv = [script]
     sys.path[0] = os.path.dirname(script)
     main = load(script).main
-    main(call["input_paths"], call["output_paths"], call["environ_vars"], argparse.Namespace(**call["job_args"]))
+    job_args = argparse.Namespace(**call["job_args"])
+    returned = main(call["input_paths"], call["output_paths"], call["environ_vars"], job_args)
+    if inspect.isawaitable(returned) or inspect.isgenerator(returned) or inspect.isasyncgen(returned):
+        raise TypeError("main() only made a %s: nothing of it has run" % type(returned).__name__)
 
 
 if __name__ == "__main__":

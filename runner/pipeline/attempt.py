@@ -63,6 +63,8 @@ class Workshop:
     post: Callable[[Event], None]
     trace: bool = True
     """Whether to watch what scripts do."""
+    secretive: bool = False
+    """Whether any step of the run has credentials."""
 
     def notice(self, step: str | None, message: str) -> None:
         self.post(Notice(at=now(), step=step, message=message))
@@ -73,6 +75,8 @@ class Workshop:
         bound = bind(planned, self.images[planned.job.image], self.sources, self._collect, trace=self.trace)
         if planned.job.credentials != "none":  # asked for each time: they may have been renewed since
             bound = replace(bound, launch=_with_credentials(bound.launch))
+        if self.secretive:
+            bound = replace(bound, secrets=bound.launch.credentials or host_credentials())
         return Prepared(bound, self.engine.prepare(bound.launch))
 
     def _collect(self, job: ContainerJob, image: Image, code: Path) -> Path:
@@ -176,7 +180,7 @@ def _go(shop: Workshop, planned: PlannedStep, prepared: Prepared, base: StepResu
         out = Log(layout.stdout, lambda data: shop.outbox.put(step, "stdout", data))
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
-            with masking(bound.launch.credentials, out, err) as (stdout, stderr):
+            with masking(bound.secrets, out, err) as (stdout, stderr):
                 outcome = _run(container, stdout, stderr)
         outcome = explained(bound, _tell_private(shop, bound, outcome))
     except OSError as error:

@@ -13,6 +13,7 @@ from runner.data.hostdata import Look
 from runner.data.manifest import named
 from runner.data.shards import Share, deal
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
+from runner.engine.credentials import Credentials
 from runner.engine.render import reproduce_script, shell_script
 from runner.errors import RequirementsError, SpecError
 from runner.pipeline.layout import StepLayout
@@ -42,6 +43,8 @@ class Bound:
     """The directories of the user's that are read in place, as they were when the step was bound."""
     undealt: tuple[Share, ...] = ()
     """Inputs to be dealt to the instances when their producers have published."""
+    secrets: Credentials | None = None
+    """Of the run, if any of its steps has them: what a step without them reads may hold them."""
 
     def inputs_document(self, sources: Sources, private: Mapping[str, str] | None = None) -> dict[str, object]:
         """`inputs.json`. Only when every producer has published. `private`: how each input was made so, once known."""

@@ -98,7 +98,7 @@ def _traced(bound: Bound, outcome: Outcome) -> tuple[str, ...]:
     found = _findings(outcome.trace, bound.launch.job, passed=outcome.verdict is Verdict.PASSED)
     try:
         whole = {"schema_version": SCHEMA, **outcome.trace, "findings": list(found)}
-        write_json(bound.layout.trace, hidden(bound.launch.credentials, whole))
+        write_json(bound.layout.trace, hidden(bound.secrets, whole))
     except OSError as error:  # no verdict depends on a trace
         return (*found, str(os_fault(error, bound.layout.trace, "cannot write the trace")))
     return found
@@ -154,7 +154,7 @@ def _partial(layout: StepLayout, result: StepResult) -> dict[str, str]:
 
 
 def _write(bound: Bound, result: StepResult) -> StepResult:
-    return write_result(bound.layout, hidden(bound.launch.credentials, result))
+    return write_result(bound.layout, hidden(bound.secrets, result))
 
 
 def _judged(

@@ -60,7 +60,7 @@ def assemble(
     if not isinstance(document.data, dict):
         raise TypeError("a pipeline is a mapping")
     spec, remarks = check(document.data, Path.cwd(), document, strict=False)
-    file = absolute(calls / "pipeline.json")
+    file = absolute(Path(f"{name}.test.json"))
     return Pipeline(file=file, spec=spec, source_text=document.text, remarks=tuple(map(_without_place, remarks)))
 
 

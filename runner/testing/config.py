@@ -48,6 +48,8 @@ class RuntimeTestingConfiguration(Writable):
         root = self.pipeline_spec.workspace_aware_root if self.pipeline_spec else None
         if self.use_workspace_aware and root is None:
             raise ValueError("use_workspace_aware needs a pipeline_spec with a workspace_aware_root")
+        if self.use_workspace_aware and root is not None and not Path(root).expanduser().is_dir():
+            raise ValueError(f"workspace_aware_root: no directory '{root}'")
         if self.pipeline_spec is not None and self.pipeline_spec.has_enhanced_specs():
             self.__dict__["enable_enhanced_features"] = self.__dict__["enable_logical_matching"] = True
         return self

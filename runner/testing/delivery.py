@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import secrets
@@ -14,14 +15,21 @@ from typing import Any
 from runner.data.files import os_fault, remove_tree
 from runner.pipeline.events import StepResult
 from runner.pipeline.layout import RunLayout
+from runner.spec.document import absolute
 from runner.testing.execution import discard
 from runner.testing.specs import SpecFault
 
-MARK = ".run-pipeline-delivered"
-"""File in an output directory that names what a test delivered there: the next one may remove it. Locked meanwhile."""
+DELIVERED = ".delivered"
+"""Directory of a workspace with a list for each output directory: what a test delivered there, so that the next one may
+remove it. Not beside the outputs, where the next script would find it."""
 
 
-def deliver(layout: RunLayout, result: StepResult, output_paths: dict[str, str]) -> dict[str, str]:
+def ledger(workspace: Path, target: Path) -> Path:
+    """The list of an output directory. Locked while it changes."""
+    return workspace / DELIVERED / f"{hashlib.sha256(os.fsencode(absolute(target))).hexdigest()[:32]}.json"
+
+
+def deliver(layout: RunLayout, result: StepResult, output_paths: dict[str, str], workspace: Path) -> dict[str, str]:
     """Copy each output to its host path; returns by name where it is.
 
     Files there that have the same name are written over. All others of the user's own stay; of an earlier delivery
@@ -39,17 +47,18 @@ def deliver(layout: RunLayout, result: StepResult, output_paths: dict[str, str])
         if target.exists() and not target.is_dir():
             raise SpecFault(f"output '{name}' of '{result.step}' cannot go to {target}: that is a file")
         try:
-            _replace(source, target)
+            _replace(source, target, ledger(workspace, target))
         except OSError as error:
             raise os_fault(error, target, f"cannot deliver output '{name}' of '{result.step}'") from error
         delivered[name] = str(target)
     return delivered
 
 
-def _replace(source: Path, target: Path) -> None:
+def _replace(source: Path, target: Path, known: Path) -> None:
     """One at a time: two testers may have the same output directory."""
     target.mkdir(parents=True, exist_ok=True)
-    with (target / MARK).open("a+", encoding="utf-8") as mark:
+    known.parent.mkdir(parents=True, exist_ok=True)
+    with known.open("a+", encoding="utf-8") as mark:
         fcntl.flock(mark, fcntl.LOCK_EX)
         mark.seek(0)
         _forget_earlier(target, mark.read())

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from runner.data.formats import describe_tree
+from runner.data.formats import describe, describe_tree
 from runner.data.tables import FileSchema
 from runner.engine.base import Engine
 from runner.errors import EXIT_PASSED, EXIT_STEP_FAILED, EXIT_USAGE, SpecError
@@ -18,7 +18,7 @@ from runner.testing import edges, execution, outcomes
 from runner.testing.assembly import assemble
 from runner.testing.builder import PipelineTestingSpecBuilder
 from runner.testing.config import RuntimeTestingConfiguration
-from runner.testing.delivery import MARK, clean, deliver
+from runner.testing.delivery import clean, deliver
 from runner.testing.faults import Fault
 from runner.testing.inputs import Data, provide
 from runner.testing.projects import placed
@@ -49,6 +49,7 @@ class Flow:
     loose: bool = False
     """Whether the edges are a guess: one that cannot be bound only gives the order."""
     sample: Mapping[str, Any] | None = None
+    fallback: Mapping[str, Any] | None = None
     """For inputs that have no data and no producer."""
 
 
@@ -92,7 +93,7 @@ class Bench:
         if wired.problems:
             return _unbound(state)
         with scratch(Path(self.config.root)) as made:
-            state.data = provide(subjects, wired, made.folder / "data", flow.sample)
+            state.data = provide(subjects, wired, made.folder / "data", flow.sample, flow.fallback)
             state.before = _before(subjects, wired)
             ready = _startable(state)
             pipeline = self._assembled(state, ready, made.folder / "calls") if ready else None
@@ -138,7 +139,7 @@ class Bench:
             sources = state.data.sources[found.step]
             result = outcomes.outcome(node, found, ended.layout, sources, notes)
             host = {port.key: port.host for port in node.outputs.values()}
-            places = {**result.outputs, **deliver(ended.layout, found, host)}
+            places = {**result.outputs, **deliver(ended.layout, found, host, Path(self.config.root))}
             named = {name: places[port.key] for name, port in node.outputs.items() if port.key in places}
             state.results[found.step] = replace(result, outputs=named)
 
@@ -149,14 +150,14 @@ def _before(subjects: Mapping[str, Subject], wired: Wired) -> dict[str, dict[str
     for node, known in subjects.items():
         for port in known.inputs.values():
             host = Path(port.host).expanduser()
-            if port.name in wired.bound[node] and port.host.strip() and host.is_dir():
+            if port.name not in wired.bound[node] or not port.host.strip():
+                continue
+            if host.is_file():
+                found.setdefault(node, {})[port.name] = (describe(host, root=host.parent),)
+            elif host.is_dir():
                 files = describe_tree(host, limit=_MOST_FILES)
-                found.setdefault(node, {})[port.name] = tuple(each for each in files if not _is_ours(each))
+                found.setdefault(node, {})[port.name] = tuple(each for each in files if each.path != ".")
     return found
-
-
-def _is_ours(schema: FileSchema) -> bool:
-    return schema.path == "." or Path(schema.path).name == MARK
 
 
 def _startable(state: _State) -> list[str]:
@@ -264,6 +265,9 @@ def _edge(state: _State, source: str, target: str) -> DataCompatibilityResult:
         return edges.untested(a, b, issue, state.results[source], state.results[target])
     note = state.wired.notes.get((source, target))
     ports = state.wired.ports(source, target)
+    if not ports:
+        issue = f"no output of '{source}' reaches an input of '{target}': the edge gives the order only"
+        return edges.untested(a, b, issue, state.results[source], state.results[target])
     return edges.edge(
         a,
         b,

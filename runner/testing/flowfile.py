@@ -114,9 +114,10 @@ def _spec(
     specs: dict[str, ScriptExecutionSpec],
     builder: PipelineTestingSpecBuilder,
 ) -> PipelineTestingSpec:
-    return PipelineTestingSpec(
-        pipeline_name=config.get("name"),
-        dag=dag,
-        script_specs=specs,
-        test_workspace_root=str(builder.test_data_dir),
-    )
+    data = {
+        "pipeline_name": config.get("name"),
+        "dag": dag,
+        "script_specs": specs,
+        "test_workspace_root": str(builder.test_data_dir),
+    }
+    return checked(PipelineTestingSpec, data)

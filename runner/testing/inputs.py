@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +11,7 @@ from typing import Any
 from runner.errors import UsageError
 from runner.spec.document import shown
 from runner.spec.expects import Expects
+from runner.spec.scalar import described
 from runner.testing.faults import Fault
 from runner.testing.specs import SpecFault
 from runner.testing.subjects import Subject
@@ -30,9 +30,14 @@ class Data:
 
 
 def provide(
-    subjects: Mapping[str, Subject], wired: Wired, folder: Path, sample: Mapping[str, Any] | None = None
+    subjects: Mapping[str, Subject],
+    wired: Wired,
+    folder: Path,
+    sample: Mapping[str, Any] | None = None,
+    fallback: Mapping[str, Any] | None = None,
 ) -> Data:
-    """Decide for every input. `sample` (columns of values) is given to those of a node without producers."""
+    """Decide for every input: its producer; the spec's own data; `sample`, the caller's columns; what the spec expects;
+    `fallback`, columns that nobody asked for."""
     found = Data()
     for node, subject in subjects.items():
         sources: dict[str, str] = {}
@@ -44,13 +49,16 @@ def provide(
                 sources[port.name] = "user"
             elif sample is not None:
                 found.folders[node, port.name] = write_sample(folder / node / port.name, sample)
-                sources[port.name] = "sample"
+                sources[port.name] = "user"
             elif (expects := subject.expects.get(port.name)) is not None:
                 try:
                     found.folders[node, port.name] = _made_up(expects, folder / node / port.name)
                     sources[port.name] = "synthetic"
                 except UsageError as error:
                     lacking.append(f"'{port.name}' ({_where(port.host)}; cannot be made up: {error.message})")
+            elif fallback is not None:
+                found.folders[node, port.name] = write_sample(folder / node / port.name, fallback)
+                sources[port.name] = "synthetic"
             else:
                 lacking.append(f"'{port.name}' ({_where(port.host)})")
         found.sources[node] = sources
@@ -88,19 +96,30 @@ def _made_up(expects: Expects, folder: Path) -> Path:
     return folder
 
 
+def checked_sample(sample: Any) -> dict[str, list[Any]]:
+    """Columns of values, all of one length. Raises SpecFault for anything else."""
+    remedy = "Give columns: {'id': [1, 2], 'label': ['a', 'b']}."
+    if not isinstance(sample, Mapping) or not sample:
+        raise SpecFault(
+            f"sample_data: expected a mapping from column to values, got {described(sample)}", remedy=remedy
+        )
+    columns: dict[str, list[Any]] = {}
+    for name, values in sample.items():
+        if not isinstance(values, list | tuple):
+            raise SpecFault(f"sample_data.{name}: expected a list of values, got {described(values)}", remedy=remedy)
+        columns[str(name)] = list(values)
+    lengths = {name: len(values) for name, values in columns.items()}
+    if len(set(lengths.values())) > 1:
+        told = ", ".join(f"'{name}' has {length}" for name, length in lengths.items())
+        raise SpecFault(f"sample_data: the columns differ in length: {told}", remedy=remedy)
+    return columns
+
+
 def write_sample(folder: Path, sample: Mapping[str, Any]) -> Path:
-    """The sample as `data.csv`, or, where it is no table of equally long columns, as `data.json`. Raises SpecFault."""
+    """The sample, checked before, as `data.csv`."""
     folder.mkdir(parents=True, exist_ok=True)
-    columns = {name: values for name, values in sample.items() if isinstance(values, list | tuple)}
-    lengths = {len(values) for values in columns.values()}
-    if len(columns) == len(sample) and len(lengths) == 1:
-        with (folder / "data.csv").open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(columns)
-            writer.writerows(zip(*columns.values(), strict=True))
-        return folder
-    try:
-        (folder / "data.json").write_text(json.dumps(dict(sample)), encoding="utf-8")
-    except TypeError as error:
-        raise SpecFault(f"sample_data cannot be written: {error}", remedy="Give columns: name -> list.") from None
+    with (folder / "data.csv").open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(sample)
+        writer.writerows(zip(*sample.values(), strict=True))
     return folder

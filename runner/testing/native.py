@@ -6,9 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from runner.engine.base import Engine
+from runner.engine.credentials import host_credentials
+from runner.engine.masking import hidden
 from runner.errors import SpecError
 from runner.spec import edges as edges_of
 from runner.spec import load, order
+from runner.spec.fields import Credentials
 from runner.spec.models import Pipeline, StepSpec
 from runner.spec.mounts import input_path, output_path
 from runner.spec.resolution import Resolution
@@ -55,7 +58,7 @@ def run_file(
         for (a, b), ports in _ports(pipeline).items()
     }
     errors = [f"{node}: {result.error_message}" for node, result in results.items() if not result.success]
-    return PipelineResult(
+    told = PipelineResult(
         pipeline_success=not errors,
         script_results=results,
         data_flow_results=flows,
@@ -66,6 +69,8 @@ def run_file(
         seconds=ended.end.seconds,
         exit_code=ended.end.exit_code,
     )
+    asked = any(step.credentials is not Credentials.NONE for step in pipeline.spec.steps.values())
+    return hidden(host_credentials(), told) if asked else told  # names and columns may hold a secret
 
 
 def _subject(pipeline: Pipeline, name: str, step: StepSpec) -> Subject:

@@ -49,7 +49,7 @@ class ScriptTestResult:
     files_written: tuple[str, ...] = ()
     """Container paths, as the trace saw them."""
     data_sources: dict[str, str] = field(default_factory=dict)
-    """By input: `user`, `producer`, `sample` or `synthetic`."""
+    """By input: `user`, `producer` or `synthetic`."""
     notes: tuple[str, ...] = ()
 
     @property

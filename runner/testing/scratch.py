@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import os
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +14,8 @@ from pathlib import Path
 from runner.data.files import remove_tree
 
 _PREFIX = ".test-"
+_FRESH = 10.0
+"""Seconds: between the making of a directory and its lock there is a moment."""
 _RUN = "run"
 """File that names the run directory whose `reproduce.sh` needs what lies beside it."""
 
@@ -31,9 +36,12 @@ def scratch(workspace: Path) -> Iterator[Scratch]:
     workspace.mkdir(parents=True, exist_ok=True)
     _sweep(workspace)
     made = Scratch(Path(tempfile.mkdtemp(prefix=_PREFIX, dir=workspace)))
+    lock = os.open(made.folder, os.O_RDONLY | os.O_DIRECTORY)  # gone with the process, however that ends
     try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
         yield made
     finally:
+        os.close(lock)
         if made.run_dir is not None and made.run_dir.exists() and any(made.folder.iterdir()):
             (made.folder / _RUN).write_text(str(made.run_dir), encoding="utf-8", errors="surrogateescape")
         else:
@@ -41,7 +49,24 @@ def scratch(workspace: Path) -> Iterator[Scratch]:
 
 
 def _sweep(workspace: Path) -> None:
-    for note in workspace.glob(f"{_PREFIX}*/{_RUN}"):
-        with contextlib.suppress(FileNotFoundError):  # another tester sweeps, too
-            if not Path(note.read_text(encoding="utf-8", errors="surrogateescape")).exists():
-                remove_tree(note.parent)
+    for folder in workspace.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):  # another tester sweeps, too
+            if not _is_needed(folder):
+                remove_tree(folder)
+
+
+def _is_needed(folder: Path) -> bool:
+    """By its run directory; one of a tester that lives is locked, or was made just now."""
+    note = folder / _RUN
+    if note.exists():
+        return Path(note.read_text(encoding="utf-8", errors="surrogateescape")).exists()
+    if time.time() - folder.stat().st_mtime < _FRESH:
+        return True
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -94,14 +94,15 @@ class ScriptExecutionSpec(Writable, execution.ScriptExecutionSpec):
     @classmethod
     def create_default(cls, script_name: str, step_name: str | None = None, test_data_dir: str = WORKSPACE) -> Self:
         """A spec with the one input `data_input` and the one output `data_output` below `test_data_dir`."""
-        return cls(
-            script_name=script_name,
-            step_name=step_name or script_name,
-            input_paths={"data_input": f"{test_data_dir}/{script_name}/input"},
-            output_paths={"data_output": f"{test_data_dir}/{script_name}/output"},
-            environ_vars={"LABEL_FIELD": "label"},
-            job_args={"job_type": "testing"},
-        )
+        data = {
+            "script_name": script_name,
+            "step_name": step_name or script_name,
+            "input_paths": {"data_input": f"{test_data_dir}/{script_name}/input"},
+            "output_paths": {"data_output": f"{test_data_dir}/{script_name}/output"},
+            "environ_vars": {"LABEL_FIELD": "label"},
+            "job_args": {"job_type": "testing"},
+        }
+        return checked(cls, data)
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as its file has it: the documented keys, and of the others what differs from the default."""
@@ -125,7 +126,9 @@ class EnhancedScriptExecutionSpec(ScriptExecutionSpec):
         paths: dict[str, Any] = {}
         for side, given in (("input", input_aliases or {}), ("output", output_aliases or {})):
             known: dict[str, str] = getattr(spec, f"{side}_paths")
-            for name in given:
+            for name, aliases in given.items():
+                if isinstance(aliases, str):
+                    raise SpecFault(f"aliases of {side} '{name}': expected a list of names, got the text '{aliases}'")
                 if name not in known:
                     raise SpecFault(f"no {side} '{name}'{did_you_mean(name, known)}; it has: {listed(known)}")
             paths[f"{side}_path_specs"] = {
@@ -183,13 +186,18 @@ class PipelineTestingSpec(Writable):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if self.dag is None:
-            flows = [(flow.from_step, flow.to_step) for flow in self.data_flow_specs]
-            self.__dict__["dag"] = PipelineDAG(self.script_specs, dict.fromkeys(flows))
+            self.__dict__["dag"] = PipelineDAG(self.script_specs, self._flows())
         for flow in self.data_flow_specs:
             for step in (flow.from_step, flow.to_step):
                 if step not in self.dag.nodes:
                     raise ValueError(f"data_flow_specs: no step '{step}'{did_you_mean(step, self.dag.nodes)}")
+        lacking = [edge for edge in self._flows() if edge not in self.dag.edges]
+        if lacking:  # a flow is an edge, whether or not the DAG has it
+            self.__dict__["dag"] = PipelineDAG(self.dag.nodes, [*self.dag.edges, *lacking])
         return self
+
+    def _flows(self) -> list[tuple[str, str]]:
+        return list(dict.fromkeys((flow.from_step, flow.to_step) for flow in self.data_flow_specs))
 
     @field_serializer("dag")
     def _dag(self, dag: PipelineDAG) -> dict[str, Any]:
@@ -211,6 +219,8 @@ class PipelineTestingSpec(Writable):
         """Write `{pipeline_name}_pipeline_test_spec.json` into the directory, and return its path."""
         if self.pipeline_name is None:
             raise SpecFault("a pipeline without a name cannot be saved", remedy="Set pipeline_name.")
+        if "/" in self.pipeline_name or self.pipeline_name.startswith("."):
+            raise SpecFault(f"pipeline_name '{self.pipeline_name}' cannot be the name of a file")
         path = Path(specs_dir) / f"{self.pipeline_name}{self.SUFFIX}"
         document = self.model_dump(mode="json", by_alias=True, exclude={"script_specs"})
         _write(path, {**document, "script_specs": {node: spec.to_dict() for node, spec in self.script_specs.items()}})

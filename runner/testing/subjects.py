@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.errors import Problem, SpecError
 from runner.spec.contracts import Contracts, FoundContract, TrainingScriptContract, disagreements, read_contracts
-from runner.spec.document import shown
+from runner.spec.document import absolute, shown
 from runner.spec.expects import Expects
 from runner.spec.fields import StepType
 from runner.spec.names import listed
@@ -217,18 +218,31 @@ def _program_fault(made: Subject) -> Fault | None:
         message = f"{shown(read.path)}: neither a function 'main' nor an `if __name__ == '__main__':` block"
         remedy = "Write main(input_paths, output_paths, environ_vars, job_args), or a __main__ block that starts it."
         return Fault("signature", message, remedy)
+    if read.main.kind == "async def":
+        message = f"{shown(read.path)}:{read.main.line}: main is a coroutine function: a call alone runs nothing of it"
+        return Fault("signature", message, "Write `def main(...)`, with asyncio.run inside.")
+    if made.spec.entrypoint is not None:
+        message = f"{shown(read.path)} has only main(), which is called: the spec's entrypoint would have no effect"
+        return Fault("spec", message, "Leave out 'entrypoint', or give the script a __main__ block.")
     fault = signature_fault(read)
     remedy = "Give main the four parameters, or the script a __main__ block of its own."
     return Fault("signature", fault, remedy) if fault else None
 
 
 def _output_fault(made: Subject) -> Fault | None:
-    """A file where an output is to be delivered."""
+    """Where an output cannot be delivered: a file on the way, or a directory that takes nothing."""
+    remedy = "Name a directory in 'output_paths'."
     for port in made.outputs.values():
-        target = Path(port.host)
-        if port.host.strip() and target.exists() and not target.is_dir():
-            message = f"output '{port.name}' is to go to {shown(target)}, which is a file"
-            return Fault("output-path", message, "Name a directory in 'output_paths'.")
+        target = absolute(Path(port.host).expanduser()) if port.host.strip() else None
+        if target is None:
+            continue
+        there = next(each for each in (target, *target.parents) if each.exists())
+        if not there.is_dir():
+            what = "which is a file" if there == target else f"and {shown(there)} is a file"
+            return Fault("output-path", f"output '{port.name}' is to go to {shown(Path(port.host))}, {what}", remedy)
+        if not os.access(there, os.W_OK | os.X_OK):
+            message = f"output '{port.name}' is to go to {shown(target)}, and nothing can be written to {shown(there)}"
+            return Fault("output-path", message, remedy)
     return None
 
 

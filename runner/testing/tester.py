@@ -17,6 +17,7 @@ from runner.testing.builder import PipelineTestingSpecBuilder
 from runner.testing.changes import changed, with_main_params
 from runner.testing.config import RuntimeTestingConfiguration
 from runner.testing.flow import Bench, Flow
+from runner.testing.inputs import checked_sample
 from runner.testing.results import DataCompatibilityResult, PipelineResult, ScriptTestResult
 from runner.testing.specs import PipelineTestingSpec, ScriptExecutionSpec, SpecFault
 
@@ -95,8 +96,9 @@ class RuntimeTester:
         """Run `script_a`, then `script_b` on what it wrote. `sample_data` (columns of values) is the first one's input
         where there is none."""
         specs = [self._spec_of(name) for name in (script_a, script_b)]
-        sample = self._generate_sample_data() if sample_data is None else sample_data
-        return self._pair(specs[0], specs[1], sample)
+        default = self._generate_sample_data()
+        sample = None if sample_data is None or sample_data == default else checked_sample(sample_data)
+        return self._pair(specs[0], specs[1], sample, default)
 
     def test_data_compatibility_with_specs(
         self,
@@ -106,17 +108,21 @@ class RuntimeTester:
         main_params_b: Mapping[str, Any] | None = None,
     ) -> DataCompatibilityResult:
         """Run the script of `spec_a`, then that of `spec_b` on what it wrote."""
-        return self._pair(with_main_params(spec_a, main_params_a), with_main_params(spec_b, main_params_b), None)
+        return self._pair(with_main_params(spec_a, main_params_a), with_main_params(spec_b, main_params_b))
 
     def _pair(
-        self, spec_a: ScriptExecutionSpec, spec_b: ScriptExecutionSpec, sample: Mapping[str, Any] | None
+        self,
+        spec_a: ScriptExecutionSpec,
+        spec_b: ScriptExecutionSpec,
+        sample: Mapping[str, Any] | None = None,
+        fallback: Mapping[str, Any] | None = None,
     ) -> DataCompatibilityResult:
         node_a, node_b = (spec.step_name or spec.script_name for spec in (spec_a, spec_b))
         if node_a == node_b:
             raise SpecFault(f"both specs are of step '{node_a}'", remedy="Give them different step_names.")
         name = f"{spec_a.script_name}-{spec_b.script_name}"
         dag = PipelineDAG([node_a, node_b], [(node_a, node_b)])
-        flow = Flow(name, {node_a: spec_a, node_b: spec_b}, dag, sample=sample)
+        flow = Flow(name, {node_a: spec_a, node_b: spec_b}, dag, sample=sample, fallback=fallback)
         result = self._bench.run(flow)
         return result.data_flow_results[f"{node_a}->{node_b}"]
 
