@@ -42,7 +42,13 @@ class PlannedStep:
 
     def to_json(self) -> dict[str, Any]:
         expects = {e.input: e.expects.model_dump(mode="json", by_alias=True, exclude_unset=True) for e in self.expected}
-        return {"needs": list(self.needs), "priority": self.priority, "job": plain(self.job), "expects": expects}
+        return {
+            "needs": list(self.needs),
+            "priority": self.priority,
+            "job": plain(self.job),
+            "expects": expects,
+            "warnings": list(self.warnings),
+        }
 
     @property
     def task(self) -> Task:

@@ -41,6 +41,7 @@ class PipelineTestingSpecBuilder:
         self.specs_dir = self.test_data_dir / ".specs"
         self.contracts_dir = Path(contracts_dir) if contracts_dir is not None else None
         self.search = (*search, self.test_data_dir, Path())
+        self.specs_dir.mkdir(parents=True, exist_ok=True)
 
     # Specs of nodes
 

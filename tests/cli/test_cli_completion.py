@@ -79,7 +79,7 @@ def test_the_commands_of_the_testing_api(here) -> None:
         "plain,test-compatibility",
         "plain,test-pipeline",
     ]
-    options = ["--workspace-dir", "--timeout", "--output-format", "--junit", "--help"]
+    options = ["--workspace-dir", "--timeout", "--output-format", "--color", "--junit", "--help"]
     for command in ("test-script", "test-compatibility", "test-pipeline"):
         assert offered(f"run-pipeline {command} --", here) == [f"plain,{option}" for option in options]
     assert offered("run-pipeline test-pipeline --output-format ", here) == ["plain,text", "plain,json"]

@@ -17,7 +17,6 @@ from runner.engine.fake import Canned, FakeEngine
 from runner.testing import delivery
 
 OUT = "/opt/ml/processing/output/data_output"
-MARK = ".run-pipeline-delivered"
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +37,7 @@ def run(written: Mapping[str, str], target: str = "out", exit_code: int = 0) -> 
 
 
 def delivered(target: str = "out") -> dict[str, str]:
-    return {name: (Path(target) / name).read_text() for name in files(Path(target)) if name != MARK}
+    return {name: (Path(target) / name).read_text() for name in files(Path(target))}
 
 
 def test_second_delivery_removes_what_is_no_longer_written():
@@ -93,7 +92,7 @@ def test_a_file_in_the_way():
 
 def test_a_torn_list_removes_nothing():
     assert run({"a.csv": "1"})
-    put(Path("out") / MARK, '{"a.csv": [1')
+    put(delivery.ledger(Path("w"), Path("out")), '{"a.csv": [1')
     assert run({"b.csv": "2"})
     assert delivered() == {"a.csv": "1", "b.csv": "2"}
 
@@ -113,7 +112,7 @@ def test_interrupted_delivery_is_known_to_the_next(monkeypatch):
         with pytest.raises(KeyboardInterrupt):
             run({"a.csv": "1", "b.csv": "2", "c.csv": "3"})
     assert len(delivered()) == 1, "of the second nothing is there, not even a part"
-    assert list(json.loads((Path("out") / MARK).read_text())) == list(delivered())
+    assert list(json.loads(delivery.ledger(Path("w"), Path("out")).read_text())) == list(delivered())
     assert run({"d.csv": "4"})
     assert delivered() == {"d.csv": "4"}
 
