@@ -247,8 +247,10 @@ def _exit_code(state: _State) -> int:
 
 
 def _edges(state: _State) -> list[tuple[str, str]]:
-    """The DAG's, and those that equal host paths made."""
-    found = dict.fromkeys(state.flow.dag.edges)
+    """The DAG's, and those that equal host paths made. One that was only guessed and carries no data is none."""
+    guessed = state.flow.loose and not state.wired.problems
+    real = [(a, b) for a, b in state.flow.dag.edges if not guessed or state.wired.ports(a, b)]
+    found = dict.fromkeys(real)
     for target, bound in state.wired.bound.items():
         found |= dict.fromkeys((source, target) for source, _ in bound.values())
     return list(found)
