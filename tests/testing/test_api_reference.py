@@ -516,7 +516,7 @@ def test_whole_workflow(tester):
     results = tester.test_pipeline_flow({"steps": steps})
     assert results["pipeline_success"], results["errors"]
     assert len(results["script_results"]) == 5
-    assert len(results["data_flow_results"]) == 4
+    assert len(results["data_flow_results"]) == 3
 
 
 @pytest.mark.docker
