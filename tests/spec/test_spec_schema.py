@@ -13,7 +13,7 @@ import yaml
 
 from runner.spec import json_schema
 
-EXAMPLES = sorted((Path(__file__).parents[2] / "examples").glob("*/*.yaml"))
+EXAMPLES = sorted((Path(__file__).parents[2] / "examples").rglob("*pipeline.yaml"))
 TYPES: dict[str, Any] = {
     "object": dict,
     "array": list,
