@@ -180,7 +180,7 @@ def _go(shop: Workshop, planned: PlannedStep, prepared: Prepared, base: StepResu
         out = Log(layout.stdout, lambda data: shop.outbox.put(step, "stdout", data))
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
-            with masking(bound.secrets, out, err) as (stdout, stderr):
+            with masking(bound.launch.credentials, out, err) as (stdout, stderr):
                 outcome = _run(container, stdout, stderr)
         outcome = explained(bound, _tell_private(shop, bound, outcome))
     except OSError as error:
