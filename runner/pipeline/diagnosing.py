@@ -8,14 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 
-from runner.data.diagnoses import Diagnosis, Place
+from runner.data.diagnoses import Diagnosis
 from runner.data.diagnosis import Failure, diagnose
 from runner.data.files import printable
 from runner.data.tables import FileSchema
 from runner.data.tracebacks import last_exception, tail_of
 from runner.engine.base import Launch, Outcome, Verdict
-from runner.engine.credentials import Credentials
-from runner.engine.masking import masked
 from runner.pipeline.binding import Bound
 from runner.pipeline.events import StepResult
 
@@ -52,7 +50,7 @@ def _diagnosis(bound: Bound, outcome: Outcome, result: StepResult) -> Diagnosis 
         schemas=_schemas(launch),
         files=lambda name: tuple(_entries(folders[name])),
     )
-    return _masked(launch.credentials, diagnose(failure))
+    return diagnose(failure)  # `settle` masks secrets in every word of a result, these too
 
 
 def _log(bound: Bound, host: str) -> bytes:
@@ -97,19 +95,3 @@ def _entries(root: Path) -> Iterator[str]:
                 return
             left -= 1
             yield printable(below / name) + ("/" if name.endswith("/") else "")
-
-
-def _masked(credentials: Credentials | None, found: Diagnosis) -> Diagnosis:
-    """Without the secrets, which a name or a line of the script may hold."""
-
-    def clean(text: str) -> str:
-        return masked(credentials, text.encode("utf-8", "surrogatepass")).decode("utf-8", "surrogatepass")
-
-    return dataclasses.replace(
-        found,
-        sentence=clean(found.sentence),
-        details=tuple(map(clean, found.details)),
-        fix=clean(found.fix),
-        evidence=tuple(map(clean, found.evidence)),
-        place=Place(clean(found.place.file), found.place.line, found.place.host) if found.place else None,
-    )
