@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
-_PARTS = ("kernel", "copying", "inputs", "data", "trace", "script", "credentials", "errands", "agent")
+_PARTS = ("kernel", "copying", "inputs", "data", "trace", "renew", "script", "credentials", "errands", "agent")
 """In the order of their needs: each uses names of those before it."""
 _BETWEEN_PARTS = re.compile(r"^from runner\.agent\.\w+ import (?:\([^)]*\)|.*)\n", re.MULTILINE)
 _DESCRIPTOR = '_runner_file = int(__import__("os").environ.pop("_RUN_PIPELINE_TRACE"))\n'
@@ -28,8 +28,8 @@ def hook_source(traced: Sequence[str] | None = None) -> str:
     `traced`: the job's directories in the container, when the script is to be traced.
     """
     if traced is None:
-        return _joined("chain", "hook")
-    return _DESCRIPTOR + _joined("chain", "words", "tracer", "hook") + _install(traced)
+        return _joined("chain", "environ", "hook")
+    return _DESCRIPTOR + _joined("chain", "words", "tracer", "environ", "hook") + _install(traced)
 
 
 def tracer_archive(traced: Sequence[str]) -> bytes:

@@ -1,12 +1,13 @@
 """The first process in every container whose image has Python: it starts the script and holds the leash.
 
 It runs in other people's images, so: standard library only, the syntax of Python 3.7, and one text: `kernel.py`,
-`copying.py`, `inputs.py`, `data.py`, `trace.py`, `script.py`, `credentials.py`, `errands.py` and this file, joined, are
-handed to the interpreter (`python3 -I -S -B -c TEXT MODE`). It must not write to stdout or stderr, which belong to the
-script. It is PID 1, so it also reaps.
+`copying.py`, `inputs.py`, `data.py`, `trace.py`, `renew.py`, `script.py`, `credentials.py`, `errands.py` and this file,
+joined, are handed to the interpreter (`python3 -I -S -B -c TEXT MODE`). It must not write to stdout or stderr, which
+belong to the script. It is PID 1, so it also reaps.
 
 What it is told comes over stdin, one JSON document a line; stdin is attached to the runner:
-  {"op": "job", ...}                      first; the fields are made by `job_message` in the engine's creation.py
+  {"op": "job", ...}                      first; the fields are made by `job_message` in the engine's creation.py.
+                                          Of the pool's containers once more, before `go`: the job that really runs
   {"op": "go"}                            the inputs exist: mount them and let the script run
   {"op": "stop", "reason": R, "grace": S} SIGTERM to the script, S seconds, SIGKILL to all; may be said again with less
   end of file                             the runner is gone: kill everything, exit
@@ -142,7 +143,10 @@ class Agent:
             getattr(self, "on_" + message["op"])(message)
 
     def on_job(self, message):
-        self.job = message
+        earlier, self.job = self.job, message
+        if earlier is not None:
+            self.take_other_job(message)
+            return
         if message["endpoint"]:
             self.endpoint = Endpoint(message["endpoint"])
             message["env"] += self.endpoint.variables()
@@ -154,6 +158,15 @@ class Agent:
                 self.child = self.waiting.start(message, script_environment(message), self.trace)
             except (Failure, OSError):
                 self.waiting = None  # the plain start at `go` meets the same fault, and reports it
+
+    def take_other_job(self, message):
+        """The engine gives a container only jobs that agree with the first in all that is fixed at a start."""
+        if self.trace is not None:
+            self.trace.wanted = message["trace"]
+        if self.waiting is not None and not self.waiting.renew(self.child, message, script_environment(message)):
+            self.waiting = None
+            ended, self.child = self.child, None
+            os.kill(ended, signal.SIGKILL)  # `let_go` starts the script anew
 
     def on_go(self, _message):
         self.told_to_go = True
@@ -184,7 +197,7 @@ class Agent:
         if self.waiting is None:
             self.child = spawn(job, script_environment(job), trace=self.trace)
         else:
-            os.write(self.waiting.go[1], b"go")
+            self.waiting.let_go()
 
     def on_stop(self, message):
         self.reap()  # a script that has just ended by itself was not stopped

@@ -3,23 +3,26 @@
 Because the wait is there, the script itself is later opened and run by the interpreter in its ordinary way: `__main__`,
 tracebacks, `sys.flags`, `sys.argv` and `atexit` are what they are without us. All traces are removed before it runs,
 and this file imports nothing that the interpreter has not loaded by itself: a script's neighbour `json.py` must
-win, as it does without us. Python 3.7 syntax. It follows `chain.py` in one text.
+win, as it does without us. Python 3.7 syntax. It follows `chain.py` and `environ.py` in one text.
 """
 
 from runner.agent.chain import _runner_chain, _runner_own_path
+from runner.agent.environ import _runner_Environment
 
 
 def _runner_hook():
     import os
     import sys
 
-    go, ready, void, out, err = [int(number) for number in os.environ.pop("_RUN_PIPELINE_HOOK").split()]
+    numbers = [int(number) for number in os.environ.pop("_RUN_PIPELINE_HOOK").split()]
+    go, ready, void, other, out, err = numbers
     modules = os.environ.pop("_RUN_PIPELINE_MODULES").split()
     cwd, code = os.environ.pop("_RUN_PIPELINE_CWD"), os.environ.pop("_RUN_PIPELINE_CODE")
     _runner_own_path()
     own = os.environ.get("PYTHONPATH", "")
     os.write(ready, b"r")
     os.close(ready)
+    environment = _runner_Environment()
     _runner_chain()
 
     before = set(sys.modules)
@@ -30,6 +33,7 @@ def _runner_hook():
         sys.stderr.flush()
     except BaseException:  # the script will meet the same error, in its own words
         os._exit(1)  # the agent starts the script again, without early imports
+    environment.leave()
     os.set_blocking(void, False)
     try:
         os.read(void, 1)
@@ -44,6 +48,10 @@ def _runner_hook():
         if os.path.isdir(place) and not loaded.isdisjoint(name.split(".")[0] for name in os.listdir(place)):
             os._exit(1)  # a file there has the name of a module that was imported early, and would have won
         sys.path_importer_cache.pop(place, None)  # it was looked at before this step's data was mounted
+    size = os.fstat(other).st_size
+    if size and not environment.become(os.pread(other, size, 0)):
+        os._exit(1)  # an early import has looked at what is another now
+    os.close(other)
     os.chdir(cwd)
     for number, stream in zip((1, 2), (out, err)):  # noqa: B905  Python 3.7 has no strict=
         os.dup2(stream, number)

@@ -6,6 +6,7 @@ import select
 import signal
 
 from runner.agent.kernel import HIDDEN, Failure, drop_mount_capability
+from runner.agent.renew import changed_names, looked_at, packed
 
 
 def find_program(name, path):
@@ -80,13 +81,17 @@ def script_environment(job):
     return dict(first, **dict(own, **dict(rest, **home)))
 
 
+def add_home(job, environment, who):
+    if who and not job["home_set"]:
+        environment["HOME"] = who[3]
+
+
 def spawn(job, environment, staging=None, trace=None):
     """Fork and exec the script's command; `staging` holds the pipes of an interpreter that waits for its go, `trace`
     the files through which it tells what it does."""
     program = find_program(job["argv"][0], environment.get("PATH"))
     who = None if is_root(job["user"]) else identity(job["user"])
-    if who and not job["home_set"]:
-        environment["HOME"] = who[3]
+    add_home(job, environment, who)
     if trace is not None:
         trace.enter(environment, os.path.join(job["cwd"], program))
     pid = os.fork()
@@ -139,26 +144,31 @@ class Staging:
     `go` carries the word to run. Both its ends stay open here: bytes still in it when the interpreter ends prove that
     the script never ran. `ready` carries one byte from the hook, as its first act; until then nothing may be mounted,
     since an interpreter that ignored the hook would run the script too early. `void` takes all output until go.
+    `other` is a file in memory: the arguments and variables of another job, if there is one.
     """
 
     def __init__(self):
         self.go, self.ready, self.void = os.pipe(), os.pipe(), os.pipe()
-        above = max(self.go + self.ready + self.void) + 16  # out of the way of what a child opens
+        self.other = os.memfd_create("job") if hasattr(os, "memfd_create") else os.open(os.devnull, os.O_RDONLY)
+        above = max(self.go + self.ready + self.void + (self.other,)) + 16  # out of the way of what a child opens
         self.streams = [above, above + 1]
         self.loaded = False
+        self.argv, self.environment = [], {}
 
     def inherit(self):
         """In the child: output goes to the void, and the hook finds the script's own streams under other numbers."""
         for number, kept in ((1, self.streams[0]), (2, self.streams[1])):
             os.dup2(number, kept)
             os.dup2(self.void[1], number)
-        for number in (self.go[0], self.ready[1], self.void[0]):
+        for number in (self.go[0], self.ready[1], self.void[0], self.other):
             os.set_inheritable(number, True)
 
     def start(self, job, environment, trace):
         directory = write_hook(job["hook"])
+        add_home(job, environment, None if is_root(job["user"]) else identity(job["user"]))
+        self.argv, self.environment = job["argv"], dict(environment)
         own = environment.get("PYTHONPATH")
-        numbers = [self.go[0], self.ready[1], self.void[0], *self.streams]
+        numbers = [self.go[0], self.ready[1], self.void[0], self.other, *self.streams]
         environment["_RUN_PIPELINE_HOOK"] = " ".join(str(number) for number in numbers)
         environment["_RUN_PIPELINE_MODULES"] = " ".join(job["modules"])
         environment["_RUN_PIPELINE_CWD"] = job["cwd"]
@@ -167,6 +177,20 @@ class Staging:
             environment["_RUN_PIPELINE_PATH"] = own
         environment["PYTHONPATH"] = directory + ":" + own if own else directory
         return spawn(job, environment, staging=self, trace=trace)
+
+    def renew(self, pid, job, environment):
+        """Let the interpreter run another job; False: it cannot, since the script might be able to tell."""
+        add_home(job, environment, None if is_root(job["user"]) else identity(job["user"]))
+        names = changed_names(self.environment, environment)
+        if not names and job["argv"] == self.argv:
+            return True
+        if not hasattr(os, "memfd_create") or (names and looked_at(pid, names)):
+            return False
+        os.pwrite(self.other, packed(job["argv"][1:], self.environment, environment), 0)
+        return True
+
+    def let_go(self):
+        os.write(self.go[1], b"go")
 
     def untouched(self):
         """Whether the hook has not taken all of its go: then nothing of the script has run."""

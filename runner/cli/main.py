@@ -21,7 +21,7 @@ def entry(argv: Sequence[str] | None = None) -> int:
     _fill_closed()
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _answer(arguments)
+        return _answer(arguments, own=argv is None)
     except (Exception, KeyboardInterrupt) as error:
         listener.hold()
         from runner.cli.failure import report_failure
@@ -42,9 +42,14 @@ def _fill_closed() -> None:
             setattr(sys, name, os.fdopen(descriptor, "r" if name == "stdin" else "w"))
 
 
-def _answer(arguments: list[str]) -> int:
+def _answer(arguments: list[str], *, own: bool) -> int:
+    """`own`: they are this process's own arguments, so that all of it may be handed to the keeper."""
     if COMPLETE_VARIABLE not in os.environ:
         answered = _answer_at_once(arguments)
+        if answered is None and own:
+            from runner.cli.delegate import delegate
+
+            answered = delegate(arguments)
         if answered is not None:
             return answered
     from runner.cli.signals import listener

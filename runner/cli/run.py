@@ -45,6 +45,9 @@ from runner.errors import EXIT_PASSED
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would run, as `run-pipeline plan` does.")
 @click.option("--no-trace", is_flag=True, help="Do not watch what the scripts read, write and connect to.")
+@click.option(
+    "--no-warm", is_flag=True, help="Neither use containers that stand ready, nor leave some for the next run."
+)
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the last line only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the steps write, as they do.")
 @color_option
@@ -61,6 +64,7 @@ def run(
     keep_going: bool,
     dry_run: bool,
     no_trace: bool,
+    no_warm: bool,
     quiet: bool,
     verbose: bool,
     color: str,
@@ -82,6 +86,7 @@ def run(
             jobs=jobs is not None,
             keep_going=keep_going,
             no_trace=no_trace,
+            no_warm=no_warm,
             quiet=quiet,
             verbose=verbose,
             junit=bool(junit),
@@ -90,9 +95,13 @@ def run(
 
         show(request, color=color, as_json=as_json)
         return EXIT_PASSED
+    from runner.engine.pool.channel import enabled as pool_enabled
+
     with junit_file(junit, str(file)) as report:
         display = Display(int(verbose) - int(quiet), color, as_json, report)
-        pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace)
+        pace = Pace(
+            runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace, warm=not no_warm and pool_enabled()
+        )
         with Interrupts() as interrupts:
             return run_plan(request.plan(), display, pace, interrupts)
 

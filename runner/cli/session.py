@@ -19,6 +19,7 @@ from runner.cli.unwritable import Unwritable
 if TYPE_CHECKING:
     from runner.cli.interrupts import Interrupts
     from runner.engine.base import Engine
+    from runner.engine.docker import DockerEngine
     from runner.pipeline.events import Event, RunFinished
     from runner.pipeline.plan import Plan
     from runner.report.junit import JUnitFile
@@ -54,14 +55,21 @@ class Pace:
     jobs: int
     keep_going: bool
     trace: bool = True
+    warm: bool = False
+    """Whether to take containers from the pool, and to leave some for the next run."""
 
 
 @contextmanager
-def open_engine() -> Iterator[Engine]:
-    """The engine of this machine, closed at the end. Raises EngineUnavailable."""
+def open_engine(*, warm: bool = False) -> Iterator[DockerEngine]:
+    """The engine of this machine, closed at the end; with `warm` it takes from the pool. Raises EngineUnavailable."""
     from runner import engine
 
-    connected = engine.connect()
+    pool = None
+    if warm:
+        from runner.cli.warmth import link
+
+        pool = link()
+    connected = engine.connect(pool, pooling=warm)
     try:
         yield connected
     finally:
@@ -74,10 +82,12 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
     Raises EnvironmentFault when the run cannot begin, and Interrupted for a signal that comes before its first step.
     """
     document = io.StringIO()  # written to stdout at the end, so that there is never more than one
-    with open_engine() as engine:
+    with open_engine(warm=pace.warm) as engine:
         sweep(engine, quiet=display.verbosity < 0)
-        _provide_images(engine, plan, quiet=display.verbosity < 0)
+        provide_images(engine, plan, quiet=display.verbosity < 0)
         finished = _execute(plan, engine, pace, _person(display), programs(display, document), interrupts)
+        if pace.warm and not interrupts.received:
+            stock(engine)
     if display.as_json:
         try:
             say(document.getvalue(), end="")
@@ -85,6 +95,18 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
             note(f"run-pipeline: {fault.message}")
             return finished.exit_code or fault.exit_code
     return finished.exit_code
+
+
+def stock(engine: DockerEngine) -> None:
+    """Have containers made for the next run. What is wrong with that is told; this run has ended."""
+    from runner.cli.warmth import start_keeper
+    from runner.errors import RunnerError
+
+    try:
+        if engine.share is not None:
+            engine.share.stock(start_keeper)
+    except RunnerError as error:
+        note(f"no containers are kept for the next run: {error.message}; {error.remedy}")
 
 
 def _execute(
@@ -164,7 +186,7 @@ def sweep(engine: Engine, *, quiet: bool = False) -> None:
         note(f"the engine would not remove {names}; see `run-pipeline clean`")
 
 
-def _provide_images(engine: Engine, plan: Plan, *, quiet: bool) -> None:
+def provide_images(engine: Engine, plan: Plan, *, quiet: bool) -> None:
     """The progress goes to stderr. Raises ImageUnavailable."""
     from runner.pipeline.provision import provide_images
 

@@ -30,6 +30,8 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Machine": {
         "doctor": ("doctor:doctor", "Check engine, disk, memory and images; say how to cure what is wrong."),
         "clean": ("clean:clean", "Remove what dead runs left behind."),
+        "warm": ("pool:warm", "Have containers stand ready for the next run of a pipeline."),
+        "pool": ("pool:pool", "Show the containers that stand ready."),
         "images": ("images:images", "Build or list the images that stand for SageMaker's."),
         "completion": ("completion:completion", "Print the completion script of a shell."),
     },

@@ -6,11 +6,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runner.engine.docker import DockerEngine
+    from runner.engine.pool.link import Link
 
 
-def connect() -> DockerEngine:
-    """The Docker engine of the active context. Raises EngineUnavailable, with the cure."""
+def connect(pool: Link | None = None, *, pooling: bool = False) -> DockerEngine:
+    """The Docker engine of the active context. Raises EngineUnavailable, with the cure.
+
+    `pool`: where containers that wait already are taken from; `pooling`: whether the next run shall find some.
+    """
     from runner.engine.client import client
     from runner.engine.docker import DockerEngine
 
-    return DockerEngine(client())
+    return DockerEngine(client(), pool, pooling=pooling)

@@ -133,6 +133,8 @@ class Launch:
     run_id: str
     run_root: Path
     """The run directory. Every path below but foreign inputs lies in it."""
+    runs_root: Path | None = None
+    """The directory of all runs, where the run directory is one of many."""
     inputs: tuple[BoundInput, ...]
     outputs: tuple[BoundOutput, ...]
     config: tuple[BoundOutput, ...]

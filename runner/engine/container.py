@@ -27,7 +27,7 @@ from runner.engine.base import Launch, Outcome, Sink, StartMode, StopReason
 from runner.engine.kill import kill
 from runner.engine.streams import Sinks
 from runner.engine.verdict import Evidence, judge
-from runner.engine.wire import Wire
+from runner.engine.wire import HeldWire, Wire
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -49,7 +49,7 @@ class DockerContainer:
         api: APIClient,
         launch: Launch,
         container: str,
-        wire: Wire,
+        wire: Wire | HeldWire,
         tidy: Callable[[], None],
         privates: Sequence[creation.Private],
     ) -> None:

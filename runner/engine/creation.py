@@ -57,14 +57,19 @@ def argv(launch: Launch) -> list[str]:
 
 def create(api: Any, launch: Launch, privates: Sequence[Private]) -> str:
     """Create the container, not started; returns its id. `api` is docker-py's APIClient; raises its APIError."""
+    return str(api.create_container_from_config(body(api, launch, privates))["Id"])
+
+
+def body(api: Any, launch: Launch, privates: Sequence[Private]) -> dict[str, Any]:
+    """What is sent to the engine to create the container."""
     job = launch.job
     staged = launch.image.mode is StartMode.STAGED
     cold = launch.image.mode is StartMode.COLD
-    container = api.create_container(
+    config: dict[str, Any] = api.create_container_config(
         image=launch.image.id,
         hostname=None if job.network.startswith(SHARED) else job.hostname,
         # With an agent the job's values travel in its message: see `script_environment` there.
-        environment=[f"{key}={value}" for key, value in environment(launch)] if cold else [],
+        environment=_with_proxies(api, [f"{key}={value}" for key, value in environment(launch)] if cold else []),
         working_dir=(job.working_dir or "") if cold else "/",
         stdin_open=not cold,
         labels=labels.labels(launch.run_id, job.step, launch.scratch),
@@ -79,7 +84,12 @@ def create(api: Any, launch: Launch, privates: Sequence[Private]) -> str:
         ),
         **_command(launch, cold=cold),
     )
-    return str(container["Id"])
+    return config
+
+
+def _with_proxies(api: Any, variables: list[str]) -> list[str] | None:
+    """As `docker run` does: with the proxies that the user's Docker configuration names for containers."""
+    return api._proxy_configs.inject_proxy_environment(variables) or None
 
 
 def _command(launch: Launch, *, cold: bool) -> dict[str, Any]:
@@ -150,13 +160,19 @@ def _endpoint(launch: Launch) -> dict[str, str] | None:
 
 
 def inside_run(launch: Launch, path: Path) -> bool:
-    return path.is_relative_to(launch.run_root)
+    return path.is_relative_to(_root(launch))
+
+
+def _root(launch: Launch) -> Path:
+    """What a staged container has at its hidden place. All runs, where that is known: a container that waits for the
+    next run cannot know its directory, and the outputs of earlier runs need no mounts of their own."""
+    return launch.runs_root or launch.run_root
 
 
 def hidden_path(launch: Launch, path: Path) -> str:
     """Where a staged container sees a host path until `go`."""
     if inside_run(launch, path):
-        return f"{HIDDEN}/run/{path.relative_to(launch.run_root)}"
+        return f"{HIDDEN}/run/{path.relative_to(_root(launch))}"
     kept = [bound.host for bound in launch.kept]
     if path in kept:
         return f"{HIDDEN}/kept/{kept.index(path)}"
@@ -183,10 +199,10 @@ def bind(source: Path | str, target: str, *, read_only: bool = False) -> dict[st
 
 
 def _staged_mounts(launch: Launch) -> list[dict[str, Any]]:
-    """The run directory, whole, foreign inputs and what is kept: all hidden, so that nothing need exist yet."""
+    """The directory of runs, whole, foreign inputs and what is kept: all hidden, so that nothing need exist yet."""
     foreign = [bind(host, hidden_path(launch, host), read_only=True) for host in _foreign(launch)]
     kept = [bind(bound.host, hidden_path(launch, bound.host)) for bound in launch.kept]
-    return [bind(launch.run_root, f"{HIDDEN}/run"), *foreign, *kept]
+    return [bind(_root(launch), f"{HIDDEN}/run"), *foreign, *kept]
 
 
 def _plain_mounts(launch: Launch, privates: Sequence[Private]) -> list[dict[str, Any]]:

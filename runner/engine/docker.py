@@ -23,12 +23,15 @@ from runner.engine.faults import lost_is
 from runner.engine.janitor import Janitor
 from runner.engine.oneshot import ask
 from runner.engine.ownership import has_foreign, own
+from runner.engine.pool.share import Share
 from runner.engine.probe import probe
-from runner.engine.wire import arm
+from runner.engine.wire import HeldWire, Wire, arm
 from runner.errors import EngineLost, EngineUnavailable, EnvironmentFault, ImageUnavailable, WorkspaceError
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+    from runner.engine.pool.link import Link
 
 log = logging.getLogger(__name__)
 
@@ -38,8 +41,10 @@ class DockerEngine:
 
     name = "docker"
 
-    def __init__(self, client: DockerClient) -> None:
+    def __init__(self, client: DockerClient, pool: Link | None = None, *, pooling: bool = False) -> None:
         self._client = client
+        self.share = Share(client.api, pool) if pooling else None
+        """In the pool; None: every container is made here."""
         self._api: Any = client.api
         self._overlay_kinds: dict[tuple[Any, ...], bool] = {}
         """Where overlay volumes were tried: whether the engine could mount them."""
@@ -123,6 +128,23 @@ class DockerEngine:
 
     def _staged(self, launch: Launch) -> DockerContainer:
         """Created, connected, started, told its job: all that can be done before its inputs exist."""
+        return self._warm(launch) or self._fresh(launch)
+
+    def _warm(self, launch: Launch) -> DockerContainer | None:
+        """A container of the pool, told its job; None where there is none for it."""
+        wanted = self.share.wish_for(launch, self._facts().engine_id) if self.share is not None else None
+        taken = self.share.take(wanted, launch) if self.share is not None and wanted is not None else None
+        if self.share is None or taken is None:
+            return None
+        container = self._hold(launch, *taken, ())
+        if not self.share.runs(container.id):
+            container.remove()
+            launch.scratch.mkdir(parents=True, exist_ok=True)
+            return None
+        container.greet()
+        return container
+
+    def _fresh(self, launch: Launch) -> DockerContainer:
         identifier = creation.create(self._api, launch, ())
         container = self._connect(launch, identifier, ())
         try:
@@ -172,14 +194,21 @@ class DockerEngine:
             sweeping.remove_container(self._api, identifier)
 
     def _connect(self, launch: Launch, identifier: str, privates: Sequence[creation.Private]) -> DockerContainer:
-        def tidy() -> None:
-            self._tidy(launch, identifier, privates)
-
         try:
             wire = arm(self._api, identifier, stdin=launch.image.mode is not StartMode.COLD)
         except BaseException:
-            tidy()
+            self._tidy(launch, identifier, privates)
             raise
+        return self._hold(launch, identifier, wire, privates)
+
+    def _hold(
+        self, launch: Launch, identifier: str, wire: Wire | HeldWire, privates: Sequence[creation.Private]
+    ) -> DockerContainer:
+        def tidy() -> None:
+            self._tidy(launch, identifier, privates)
+            if self.share is not None and isinstance(wire, HeldWire):
+                self.share.gone(identifier)
+
         return DockerContainer(self._api, launch, identifier, wire, tidy, privates)
 
     def _tidy(self, launch: Launch, identifier: str, privates: Sequence[creation.Private]) -> None:
@@ -254,6 +283,8 @@ class DockerEngine:
         for janitor in self._janitors.values():
             janitor.dismiss()
         self._janitors.clear()
+        if self.share is not None:
+            self.share.close()
         self._client.close()
 
 

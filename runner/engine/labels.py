@@ -17,7 +17,11 @@ SCRATCH = "run-pipeline.scratch"
 
 def owner() -> str:
     """`host|boot id|pid|start time`: a pid alone is reused, and a label may outlive a reboot."""
-    pid = os.getpid()
+    return owner_of(os.getpid())
+
+
+def owner_of(pid: int) -> str:
+    """As `owner()` of the process with this pid."""
     return f"{socket.gethostname()}|{_boot_id()}|{pid}|{_start_time(pid)}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,47 @@ class Wire:
     def close(self) -> None:
         with contextlib.suppress(OSError):
             self.raw.close()
+        self.wait.close()
+
+
+class HeldWait:
+    """The pending wait of a container that another process made: its headers were read there."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self.line = line
+
+    def json(self) -> dict[str, Any]:
+        """The answer; raises OSError when the connection ended without one."""
+        data = b""
+        while not data.endswith(b"\r\n\r\n"):
+            more = self.line.recv(1 << 16)
+            if not more:
+                break
+            data += more
+        start, end = data.find(b"{"), data.rfind(b"}")
+        if start < 0:
+            raise OSError("the connection was closed")
+        found: dict[str, Any] = json.loads(data[start : end + 1])
+        return found
+
+    def close(self) -> None:
+        self.line.close()
+
+
+@dataclass
+class HeldWire:
+    """As `Wire`, of a container of the pool."""
+
+    attach: socket.socket
+    wait: HeldWait
+
+    @property
+    def wait_socket(self) -> Any:
+        return self.wait.line
+
+    def close(self) -> None:
+        with contextlib.suppress(OSError):
+            self.attach.close()
         self.wait.close()
 
 

@@ -92,6 +92,7 @@ def _bind(
         image=image,
         run_id=sources.run.run_id,
         run_root=sources.run.layout.root,
+        runs_root=sources.run.runs_dir,
         inputs=inputs,
         outputs=outputs,
         config=config,

@@ -1,0 +1,112 @@
+"""Give a `run` to the keeper, where there is one: it has everything imported. Without one, or if it refuses, the
+command runs here, with the same result.
+
+This process stays: it passes signals on and ends as the run does. Nothing is imported that costs more than it saves.
+"""
+
+from __future__ import annotations
+
+import _signal
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP")
+
+
+def delegate(arguments: list[str]) -> int | None:
+    """The exit code of the run; None when it is to be run here."""
+    from runner.cli.table import COMMANDS
+
+    first = arguments[0] if arguments else ""
+    if first != "run" and (first in COMMANDS or not arguments):
+        return None
+    if any(word in ("-h", "--help") for word in arguments) or not _open(0, 1, 2):
+        return None
+    from runner.engine.pool import channel
+
+    line = channel.connect() if channel.enabled() else None
+    if line is None:
+        return None
+    here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        channel.send(line, _request(arguments), (0, 1, 2, here))
+        inbox = channel.Inbox(line)
+        answer = inbox.wait()
+        line.settimeout(None)
+        if answer is None or "pid" not in answer:
+            return None
+        return _follow(line, inbox, int(answer["pid"]))
+    except (OSError, ValueError):
+        return None  # nothing was started: the keeper says so first
+    finally:
+        os.close(here)
+        line.close()
+
+
+def _open(*descriptors: int) -> bool:
+    try:
+        return all(os.fstat(descriptor) for descriptor in descriptors)
+    except OSError:
+        return False
+
+
+def _request(arguments: list[str]) -> dict[str, Any]:
+    umask = os.umask(0)
+    os.umask(umask)
+    import runner
+
+    return {
+        "op": "run",
+        "python": [sys.executable, sys.version, os.path.dirname(runner.__file__)],  # noqa: PTH120
+        "program": sys.argv[0],
+        "arguments": arguments,
+        "environ": dict(os.environ),
+        "umask": umask,
+        "ignored": [name for name in _PASSED_ON if _signal.getsignal(getattr(_signal, name)) == _signal.SIG_IGN],
+    }
+
+
+def _follow(line: Any, inbox: Any, pid: int) -> int:
+    """Pass signals on until the run has ended."""
+    from runner.engine.pool import channel
+
+    def pass_on(number: int, _frame: object) -> None:
+        channel.send(line, {"op": "signal", "number": int(number)})
+
+    def suspend(_number: int, _frame: object) -> None:
+        channel.send(line, {"op": "signal", "number": int(_signal.SIGSTOP)})
+        os.kill(os.getpid(), _signal.SIGSTOP)
+        channel.send(line, {"op": "signal", "number": int(_signal.SIGCONT)})
+
+    for name in _PASSED_ON:
+        number = getattr(_signal, name)
+        if _signal.getsignal(number) != _signal.SIG_IGN:
+            _signal.signal(number, pass_on)
+    _signal.signal(_signal.SIGTSTP, suspend)
+    try:
+        answer = inbox.wait()
+    except (OSError, ValueError):
+        answer = None
+    if answer is None:
+        return _without_keeper(pid)
+    return int(answer["exit"])
+
+
+def _without_keeper(pid: int) -> int:
+    """The keeper was killed; its death stops the run, which is waited for."""
+    import select
+
+    sys.stderr.write(
+        "run-pipeline: the process that keeps containers warm was ended, and the run was stopped with it\n"
+    )
+    try:
+        descriptor = os.pidfd_open(pid)
+    except OSError:
+        return 3
+    select.select([descriptor], [], [])
+    os.close(descriptor)
+    return 3
