@@ -33,20 +33,21 @@ if TYPE_CHECKING:
 def clean(dry_run: bool, whole: bool, keep: int | None, as_json: bool, runs_dir: Path) -> int:
     """Remove what dead runs left: containers, volumes and networks by their label, and working files on disk.
 
-    A live run is never touched. Exit code 3 when something could not be removed, or no engine could be asked: what is
-    on disk is removed all the same.
+    Containers that stand ready for a next run (`run-pipeline pool`) are ended, too. A live run is never touched. Exit
+    code 3 when something could not be removed, or no engine could be asked: what is on disk is removed all the same.
     """
     if keep is not None and not whole:
         raise click.UsageError("--keep says how many run directories stay, so it needs --runs")
     from runner.cli.debris import on_disk, on_engine
     from runner.pipeline.store import list_runs
 
+    waiting = _pool(dry_run=dry_run)
     with contextlib.ExitStack() as stack:
         engine, unasked = _engine(stack)
         leftovers = engine.leftovers() if engine is not None else []
         labelled = on_engine(leftovers)
         files = on_disk(list_runs(runs_dir), whole=whole, keep=keep)
-        items = [*labelled, *files]
+        items = [*waiting, *labelled, *files]
         failed = {} if dry_run else _remove(engine, leftovers, files)
     if not dry_run and any(item.kind == "run" for item in files):
         _mend_latest(runs_dir)
@@ -55,6 +56,21 @@ def clean(dry_run: bool, whole: bool, keep: int | None, as_json: bool, runs_dir:
     else:
         _tell(items, failed, unasked, dry_run=dry_run)
     return EXIT_ENVIRONMENT if failed or unasked else EXIT_PASSED
+
+
+def _pool(*, dry_run: bool) -> list[Item]:
+    """The containers that stand ready for a next run; they are ended, and their keeper with them."""
+    from runner.cli.debris import Item
+    from runner.engine.pool.link import Link
+
+    link = Link.open()
+    if link is None:
+        return []
+    found = link.status() or {"ready": []}
+    if not dry_run:
+        link.end()
+    link.close()
+    return [Item("container", each["id"], "", each["step"], "it waits for a next run") for each in found["ready"]]
 
 
 def _engine(stack: contextlib.ExitStack) -> tuple[Engine | None, str]:

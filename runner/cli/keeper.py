@@ -46,7 +46,7 @@ def main() -> int:
 
     environ = _shaping(dict(os.environ))
     try:
-        Keeper(listener, _limits(), run_request, lambda request: refusal(request, sources, environ)).serve()
+        Keeper(listener, run_request, lambda request: refusal(request, sources, environ)).serve()
     finally:
         channel.socket_path().unlink(missing_ok=True)
     return 0
@@ -58,12 +58,6 @@ def _listen(path: Path) -> socket.socket:
     listener.bind(str(path))
     listener.listen(64)
     return listener
-
-
-def _limits() -> Any:
-    from runner.cli.warmth import limits
-
-    return limits()
 
 
 def _import_all() -> None:

@@ -48,11 +48,9 @@ class Guest:
 
 
 class Keeper:
-    def __init__(
-        self, listener: socket.socket, limits: Limits, run: Runner, refusal: Callable[[dict[str, Any]], str]
-    ) -> None:
+    def __init__(self, listener: socket.socket, run: Runner, refusal: Callable[[dict[str, Any]], str]) -> None:
         self._listener, self._run, self._refusal = listener, run, refusal
-        self._shelf = Shelf(limits)
+        self._shelf = Shelf(Limits())
         self._pool_id = f"pool-{secrets.token_hex(4)}"
         self._janitor: Janitor | None = None
         self._environ: dict[str, str] = {}
@@ -163,6 +161,7 @@ class Keeper:
         with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor
             wishes = json.load(file)
         self._environ = dict(message["environ"])
+        self._shelf.limits = Limits(**message["limits"])
         self._drop(self._shelf.wish(wishes, self._environ))
         if message["wait"]:
             guest.patient = "stock"

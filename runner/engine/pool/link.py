@@ -12,11 +12,12 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from runner.engine.pool import channel
+from runner.engine.pool.shelf import Limits
 from runner.engine.pool.wish import Wish
 
 log = logging.getLogger(__name__)
@@ -69,7 +70,7 @@ class Link:
         with self._lock:
             self._say({"op": "gone", "id": container})
 
-    def stock(self, wishes: Sequence[Wish], *, wait: bool = False) -> dict[str, Any] | None:
+    def stock(self, wishes: Sequence[Wish], limits: Limits, *, wait: bool = False) -> dict[str, Any] | None:
         """Have these containers made, in this order; with `wait` returns the keeper's status when that is done."""
         if not wishes:
             return None
@@ -79,7 +80,7 @@ class Link:
         try:
             os.pwrite(descriptor, body, 0)
             with self._lock:
-                message = {"op": "stock", "environ": environ, "wait": wait}
+                message = {"op": "stock", "environ": environ, "wait": wait, "limits": asdict(limits)}
                 if not wait:
                     self._say(message, (descriptor,))
                     return None

@@ -9,6 +9,7 @@ from typing import Any
 from runner.engine.base import Launch
 from runner.engine.client import endpoint
 from runner.engine.pool.link import Link, open_or_start
+from runner.engine.pool.shelf import limits
 from runner.engine.pool.wish import Wish, poolable, wish
 from runner.engine.wire import HeldWait, HeldWire
 
@@ -58,12 +59,17 @@ class Share:
 
     def stock(self, start: Callable[[], None], *, wait: bool = False) -> dict[str, Any] | None:
         """Have the wishes fulfilled; `start` starts a keeper where there is none. With `wait`: returns the keeper's
-        status when they are. None where there is nothing to wish for, or no keeper."""
+        status when they are. None where there is nothing to wish for, or no keeper. Raises UsageError for limits
+        that are none."""
         if not self._wishes or endpoint().socket is None:  # an encrypted connection cannot be handed on
             return None
         if self._link is None:
             self._link = open_or_start(start)
-        return self._link.stock(self._wishes, wait=wait) if self._link is not None else None
+        if self._link is None:
+            return None
+        with self._lock:
+            wishes, self._wishes = self._wishes, []
+        return self._link.stock(wishes, limits(), wait=wait)
 
     def close(self) -> None:
         if self._link is not None:

@@ -1,4 +1,4 @@
-"""What the keeper holds and what it is still to make: decisions without I/O, clock or processes.
+"""What the keeper holds and what it is still to make: decisions without clock or processes.
 
 1. A container is handed out at most once, and only for its own key; of several the oldest goes first.
 2. Of a step only the newest wish counts: containers for earlier ones are ended when another key is wished for it.
@@ -8,10 +8,13 @@
 
 from __future__ import annotations
 
+import os
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from runner.errors import UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +41,36 @@ class Limits:
     ttl: float = 600.0
     memory: int = 2 << 30
     most: int = 16
+
+
+TTL = "RUN_PIPELINE_POOL_TTL"
+MEMORY = "RUN_PIPELINE_POOL_MEMORY"
+_SHARE = 4
+"""The pool takes at most this part of the machine's memory, unless told otherwise."""
+
+
+def limits() -> Limits:
+    """Of the pool, from the environment. Raises UsageError."""
+    found = Limits()
+    found.memory = min(found.memory, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _SHARE)
+    if os.environ.get(TTL):
+        found.ttl = _number(TTL, "seconds, as in 600")
+    if os.environ.get(MEMORY):
+        found.memory = int(_number(MEMORY, "mebibytes, as in 2048") * (1 << 20))
+    return found
+
+
+def _number(name: str, what: str) -> float:
+    text = os.environ[name]
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise UsageError(
+            f"{name} is {text!r}: a number of {what}, is expected", remedy=f"set it right, or unset {name}"
+        )
+    return value
 
 
 class Shelf:
