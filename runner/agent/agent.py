@@ -16,8 +16,10 @@ What it is told comes over stdin, one JSON document a line; stdin is attached to
 What it reports comes at the end of the script's own streams, when no process but this one is left to write there: a
 trailer that starts with a secret of the job's (`nonce`), on stderr with one JSON document in it:
   exit (int) or signal (int), stopped (null or the reason), oom_kills (int), error (null or [kind, words]),
-  notes (list), inputs (what each that it mounted became: overlay, reflink, copy or read-only), and
-  trace (null or an object: see `trace.py`)
+  notes (list), inputs (what each that it mounted became: overlay, reflink, copy or read-only),
+  trace (null or an object: see `trace.py`), and
+  clock (the moments `go`, `released`, `reaped` and `told`, as far as they came: seconds of CLOCK_MONOTONIC, which
+  the host shares)
 It exits only when told so. A script's last bytes are thus never lost to an engine that closes the streams of an ended
 container while the runner was suspended. Its own exit status is the script's, or 128 plus the signal's number.
 """
@@ -65,6 +67,7 @@ class Agent:
         self.error = None
         self.buffer = b""
         self.handles = []
+        self.clock = {}
         self.signals = signal_descriptor(WATCHED)
 
     def main(self):
@@ -156,6 +159,7 @@ class Agent:
                 self.waiting = None  # the plain start at `go` meets the same fault, and reports it
 
     def on_go(self, _message):
+        self.clock["go"] = time.monotonic()
         self.told_to_go = True
         self.try_to_go()
 
@@ -181,6 +185,7 @@ class Agent:
         if self.trace is not None:
             self.trace.watch()
         self.running = True
+        self.clock["released"] = time.monotonic()
         if self.waiting is None:
             self.child = spawn(job, script_environment(job), trace=self.trace)
         else:
@@ -212,6 +217,7 @@ class Agent:
             self.waiting = None
             self.child = spawn(self.job, script_environment(self.job), trace=self.trace) if self.running else None
             return
+        self.clock["reaped"] = time.monotonic()
         self.status = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
     def never_ran(self):
@@ -275,7 +281,9 @@ class Agent:
         if len(self.notes) > NOTES:
             notes.append("and %d more" % (len(self.notes) - NOTES))
         ended.update(stopped=self.stopped, oom_kills=oom_kills(), error=self.error, notes=notes, inputs=self.inputs)
-        return dict(ended, trace=self.what_it_did())
+        ended["trace"] = self.what_it_did()
+        self.clock["told"] = time.monotonic()
+        return dict(ended, clock=self.clock)
 
     def what_it_did(self):
         """The trace; a fault in it costs nothing but the trace."""
