@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.data.files import json_bytes, os_fault, remove_tree, write_json
+from runner.data.files import json_bytes, os_fault, remove_tree
 from runner.data.reading import Stopped
 from runner.data.shards import deal
 from runner.engine.base import Container, Engine, Image, Installation, Launch, Outcome, Sink, StopReason, Verdict
@@ -28,7 +28,7 @@ from runner.errors import (
     RequirementsError,
 )
 from runner.pipeline.binding import Bound, bind
-from runner.pipeline.confirming import amended, confirmed
+from runner.pipeline.confirming import amended, confirmed, made_durable, record
 from runner.pipeline.events import Event, Notice, StepResult, StepStarted, StepState
 from runner.pipeline.expecting import findings
 from runner.pipeline.materials import Sources
@@ -183,8 +183,10 @@ def run_step(
 def _confirm(
     shop: Workshop, prepared: Prepared, told: StepResult, outcome: Outcome, tell: Callable[[Ended], None]
 ) -> StepResult:
-    last = confirmed(prepared.container, outcome)
-    result = amended(prepared.bound, told, outcome, last)
+    bound = prepared.bound
+    late = record(bound, outcome, shop.sources)
+    last = made_durable(bound, told, confirmed(prepared.container, outcome))
+    result = amended(bound, told, outcome, last, late)
     if result is not told:
         tell(Amended(result, _engine_gone(shop, result)))
     if last.own_fault:
@@ -214,7 +216,7 @@ def _go(
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
             with masking(bound.launch.credentials, out, err) as (stdout, stderr):
                 outcome = _run(container, stdout, stderr)
-        outcome = explained(bound, _tell_private(shop, bound, outcome))
+        outcome = explained(bound, outcome)
     except OSError as error:
         return write_result(layout, infrastructure(base, os_fault(error, layout.root, "cannot start the step"))), None
     return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked), outcome
@@ -235,20 +237,6 @@ def _with_credentials(launch: Launch) -> Launch:
     found = host_credentials()
     members = tuple(replace(member, credentials=found) for member in launch.members)
     return replace(launch, credentials=found, members=members)
-
-
-def _tell_private(shop: Workshop, bound: Bound, outcome: Outcome) -> Outcome:
-    """Write into `inputs.json` how each input was made private: known when the script has ended. Where that cannot be
-    written it says nothing (null) of it, and neither the script nor its outputs are the worse for it: a warning."""
-    if not outcome.private:
-        return outcome
-    path = bound.layout.inputs_manifest
-    try:
-        write_json(path, bound.inputs_document(shop.sources, dict(outcome.private)))
-    except OSError as error:
-        fault = os_fault(error, path, "cannot write how the inputs were made private")
-        return replace(outcome, warnings=(*outcome.warnings, str(fault)))
-    return outcome
 
 
 def _run(container: Container, out: Sink, err: Sink) -> Outcome:
