@@ -32,7 +32,7 @@ import sys
 import time
 
 from runner.agent.credentials import Endpoint
-from runner.agent.data import give_back, place_all
+from runner.agent.data import Placement, give_back, remove_hook
 from runner.agent.errands import probe, reclaim
 from runner.agent.kernel import PR_SET_DUMPABLE, WATCHED, Failure, libc, oom_kills, read_signals, signal_descriptor
 from runner.agent.script import Staging, open_to_user, script_environment, spawn
@@ -54,6 +54,7 @@ class Agent:
         self.job = None
         self.endpoint = None
         self.trace = None
+        self.placement = None
         self.child = None
         self.waiting = None  # the Staging of an interpreter that was started ahead
         self.told_to_go = False
@@ -87,6 +88,7 @@ class Agent:
             self.trace.take()
         if self.waiting and not self.waiting.loaded and self.waiting.ready[0] in ready:
             self.waiting.loaded = True
+            remove_hook()
         elif self.waiting and self.waiting.void[0] in ready:
             os.kill(self.child, signal.SIGKILL)  # an early import writes: its place in the output would be wrong
             os.read(self.waiting.void[0], 1 << 16)
@@ -150,6 +152,11 @@ class Agent:
             self.endpoint = Endpoint(message["endpoint"])
             message["env"] += self.endpoint.variables()
         self.trace = Trace(message) if message["trace"] else None
+        owned = [path for path in message["owned"] if os.path.isdir(path)]
+        self.handles = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in owned]
+        if message["staged"]:
+            self.placement = Placement(message)
+            self.placement.prepare()
         if message["staged"] and message["preload"]:
             self.waiting = Staging()
             os.makedirs(message["cwd"], exist_ok=True)
@@ -173,10 +180,8 @@ class Agent:
             self.fail(failure.args[0], failure.args[1], 126)
 
     def let_go(self, job):
-        owned = [path for path in job["owned"] if os.path.isdir(path)]
-        self.handles = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in owned]
-        if job["staged"]:
-            place_all(job, self.inputs, self.notes)
+        if self.placement is not None:
+            self.placement.finish(self.inputs, self.notes)
         open_to_user(job)
         libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # the script, root too, may not look at this process's files
         os.makedirs(job["cwd"], exist_ok=True)
