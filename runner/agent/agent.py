@@ -17,8 +17,10 @@ What it is told comes over stdin, one JSON document a line; stdin is attached to
 What it reports comes at the end of the script's own streams, when no process but this one is left to write there: a
 trailer that starts with a secret of the job's (`nonce`), on stderr with one JSON document in it:
   exit (int) or signal (int), stopped (null or the reason), oom_kills (int), error (null or [kind, words]),
-  notes (list), inputs (what each that it mounted became: overlay, reflink, copy or read-only), and
-  trace (null or an object: see `trace.py`)
+  notes (list), inputs (what each that it mounted became: overlay, reflink, copy or read-only),
+  trace (null or an object: see `trace.py`), and
+  clock (the moments `go`, `released`, `reaped` and `told`, as far as they came: seconds of CLOCK_MONOTONIC, which
+  the host shares)
 It exits only when told so. A script's last bytes are thus never lost to an engine that closes the streams of an ended
 container while the runner was suspended. Its own exit status is the script's, or 128 plus the signal's number.
 """
@@ -31,7 +33,7 @@ import sys
 import time
 
 from runner.agent.credentials import Endpoint
-from runner.agent.data import give_back, place_all
+from runner.agent.data import Placement, give_back, remove_hook
 from runner.agent.errands import probe, reclaim
 from runner.agent.kernel import PR_SET_DUMPABLE, WATCHED, Failure, libc, oom_kills, read_signals, signal_descriptor
 from runner.agent.script import Staging, open_to_user, script_environment, spawn
@@ -53,6 +55,7 @@ class Agent:
         self.job = None
         self.endpoint = None
         self.trace = None
+        self.placement = None
         self.child = None
         self.waiting = None  # the Staging of an interpreter that was started ahead
         self.told_to_go = False
@@ -66,6 +69,7 @@ class Agent:
         self.error = None
         self.buffer = b""
         self.handles = []
+        self.clock = {}
         self.signals = signal_descriptor(WATCHED)
 
     def main(self):
@@ -85,6 +89,7 @@ class Agent:
             self.trace.take()
         if self.waiting and not self.waiting.loaded and self.waiting.ready[0] in ready:
             self.waiting.loaded = True
+            remove_hook()
         elif self.waiting and self.waiting.void[0] in ready:
             os.kill(self.child, signal.SIGKILL)  # an early import writes: its place in the output would be wrong
             os.read(self.waiting.void[0], 1 << 16)
@@ -144,6 +149,11 @@ class Agent:
 
     def on_job(self, message):
         earlier, self.job = self.job, message
+        owned = [path for path in message["owned"] if os.path.isdir(path)]
+        self.handles = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in owned]
+        if message["staged"]:
+            self.placement = Placement(message)
+            self.placement.prepare()
         if earlier is not None:
             self.take_other_job(message)
             return
@@ -169,6 +179,7 @@ class Agent:
             os.kill(ended, signal.SIGKILL)  # `let_go` starts the script anew
 
     def on_go(self, _message):
+        self.clock["go"] = time.monotonic()
         self.told_to_go = True
         self.try_to_go()
 
@@ -182,10 +193,8 @@ class Agent:
             self.fail(failure.args[0], failure.args[1], 126)
 
     def let_go(self, job):
-        owned = [path for path in job["owned"] if os.path.isdir(path)]
-        self.handles = [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in owned]
-        if job["staged"]:
-            place_all(job, self.inputs, self.notes)
+        if self.placement is not None:
+            self.placement.finish(self.inputs, self.notes)
         open_to_user(job)
         libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # the script, root too, may not look at this process's files
         os.makedirs(job["cwd"], exist_ok=True)
@@ -194,6 +203,7 @@ class Agent:
         if self.trace is not None:
             self.trace.watch()
         self.running = True
+        self.clock["released"] = time.monotonic()
         if self.waiting is None:
             self.child = spawn(job, script_environment(job), trace=self.trace)
         else:
@@ -225,6 +235,7 @@ class Agent:
             self.waiting = None
             self.child = spawn(self.job, script_environment(self.job), trace=self.trace) if self.running else None
             return
+        self.clock["reaped"] = time.monotonic()
         self.status = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
 
     def never_ran(self):
@@ -288,7 +299,9 @@ class Agent:
         if len(self.notes) > NOTES:
             notes.append("and %d more" % (len(self.notes) - NOTES))
         ended.update(stopped=self.stopped, oom_kills=oom_kills(), error=self.error, notes=notes, inputs=self.inputs)
-        return dict(ended, trace=self.what_it_did())
+        ended["trace"] = self.what_it_did()
+        self.clock["told"] = time.monotonic()
+        return dict(ended, clock=self.clock)
 
     def what_it_did(self):
         """The trace; a fault in it costs nothing but the trace."""

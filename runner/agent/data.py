@@ -3,38 +3,93 @@
 import os
 import stat
 
-from runner.agent.inputs import place_input
+from runner.agent.inputs import StagedInput, mount_points
 from runner.agent.kernel import HIDDEN, MS_BIND, Failure, drop_mount_capability, mount, unmount
 
 
-def place_all(job, made, notes):
-    """All mounts of a staged job, shallow targets first, then the hidden root goes. `made` gets, by input, what came of
-    its wish to be private."""
-    entries = [("input", entry) for entry in job["inputs"]] + [("bind", entry) for entry in job["binds"]]
-    try:
-        for kind, entry in sorted(entries, key=lambda item: item[1]["target"].count("/")):
-            if kind == "input":
-                made[entry["name"]] = place_input(entry, job["scratch"], notes)
-            else:
-                os.makedirs(entry["target"], exist_ok=True)
-                mount(entry["source"], entry["target"], "", MS_BIND)
-        for target in job["hidden"]:
-            unmount(target)
-        clear_hidden()
-    except OSError as error:
-        raise Failure("mount", "cannot mount %s: %s" % (error.filename, error.strerror)) from error
-    drop_mount_capability()
+class Bind:
+    """A directory that the script writes to: an output, configuration, checkpoints."""
+
+    def __init__(self, entry):
+        self.target, self.source = entry["target"], entry["source"]
+
+    def mount(self, _notes):
+        mount(self.source, self.target, "", MS_BIND)
 
 
-def clear_hidden():
-    """Remove the empty mount points, deepest first, and the hook's file: the script's root directory is the image's."""
-    for path, directories, files in os.walk(HIDDEN, topdown=False):
+class Placement:
+    """All mounts of a staged job, shallow targets first. What does not depend on the inputs is done before `go`."""
+
+    def __init__(self, job):
+        self.hidden = job["hidden"]
+        self.inputs = [StagedInput(entry, job["scratch"]) for entry in job["inputs"]]
+        self.left = sorted(self.inputs + [Bind(entry) for entry in job["binds"]], key=lambda each: depth(each.target))
+        self.fault = None
+        self.prepared = False
+
+    def prepare(self):
+        """Before an interpreter is started ahead: were it to overlook its hook, it would find no script, which comes
+        with an input. What goes wrong here is met again at `go`."""
+        self.prepared = True
+        try:
+            points, late = mount_points(), []
+            for each in self.left:
+                is_free = not any(each.target.startswith(other.target + "/") for other in late)
+                if is_free:
+                    os.makedirs(each.target, exist_ok=True)
+                if isinstance(each, Bind) and is_free and all(each.target != other.target for other in late):
+                    each.mount(None)
+                else:
+                    late.append(each)
+            self.left = late
+            for each in self.inputs:
+                each.prepare(points)
+        except OSError as error:
+            self.fault = error
+
+    def finish(self, made, notes):
+        """The rest, and then the hidden root goes. `made` gets, by input, what came of its wish to be private."""
+        try:
+            if not self.prepared:
+                self.prepare()
+            if self.fault is not None:
+                raise self.fault
+            for each in self.left:
+                os.makedirs(each.target, exist_ok=True)
+                how = each.mount(notes)
+                if how is not None:
+                    made[each.entry["name"]] = how
+            for target in self.hidden:
+                unmount(target)
+            remove_hook()  # of an interpreter that never came to it
+            clear_hidden(self.hidden)
+        except OSError as error:
+            raise Failure("mount", "cannot mount %s: %s" % (error.filename, error.strerror)) from error
+        drop_mount_capability()
+
+
+def depth(target):
+    return target.count("/")
+
+
+def remove_hook():
+    """The start-up hook's file, which its interpreter has read, and what that may have made of it."""
+    for path, directories, files in os.walk(HIDDEN + "/hook", topdown=False):
         for name in files:
             os.unlink(os.path.join(path, name))
         for name in directories:
             os.rmdir(os.path.join(path, name))
-    if os.path.isdir(HIDDEN):
-        os.rmdir(HIDDEN)
+        if path == HIDDEN + "/hook":
+            os.rmdir(path)
+
+
+def clear_hidden(points):
+    """Remove the empty mount points: the script's root directory is the image's."""
+    for point in points:
+        os.rmdir(point)
+    for directory in {os.path.dirname(point) for point in points} - {HIDDEN}:
+        os.rmdir(directory)
+    os.rmdir(HIDDEN)
 
 
 def give_back(handles, uid, gid, notes):

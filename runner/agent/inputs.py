@@ -10,7 +10,7 @@ import os
 import stat
 
 from runner.agent.copying import copy_tree
-from runner.agent.kernel import MS_BIND, MS_RDONLY, MS_REMOUNT, Failure, mount, unmount
+from runner.agent.kernel import MS_BIND, MS_MOVE, MS_RDONLY, MS_REMOUNT, Failure, mount, unmount
 
 TYPE_CHECKING = False  # importing it would cost every container's start some milliseconds
 if TYPE_CHECKING:
@@ -73,19 +73,23 @@ def escaped(path: str) -> str:
     return path
 
 
-def check_whole(source: str) -> None:
+def mount_points() -> "list[str]":
+    """Where file systems are mounted; none where there is no Linux, as the engine then has a kernel of its own."""
+    if not os.path.exists(MOUNTS):
+        return []
+    with open(MOUNTS, encoding="utf-8", errors="surrogateescape") as lines:
+        points = [line.split(" ")[4] for line in lines]
+    for code in ("\\040", "\\011", "\\012", "\\134"):  # spaces, tabs, line ends and backslashes are octal here
+        points = [point.replace(code, chr(int(code[1:], 8))) if "\\" in point else point for point in points]
+    return points
+
+
+def check_whole(source: str, points: "list[str] | None" = None) -> None:
     """Raise OSError when a file system is mounted somewhere in `source`: an overlay or a mount shows none of it."""
     below = source.rstrip("/") + "/"
-    if not os.path.exists(MOUNTS):
-        return  # no Linux: the engine has a kernel of its own, which mounts nothing there
-    with open(MOUNTS, encoding="utf-8", errors="surrogateescape") as lines:
-        for line in lines:
-            # Spaces, tabs, line ends and backslashes in the path are octal here.
-            point = line.split(" ")[4]
-            for code in ("\\040", "\\011", "\\012", "\\134"):
-                point = point.replace(code, chr(int(code[1:], 8)))
-            if point.startswith(below):
-                raise OSError(errno.EXDEV, "another file system is mounted in it, at %s" % point[len(below) :])
+    for point in mount_points() if points is None else points:
+        if point.startswith(below):
+            raise OSError(errno.EXDEV, "another file system is mounted in it, at %s" % point[len(below) :])
 
 
 def check_bare(source: str, points: "list[str]") -> None:
@@ -110,20 +114,62 @@ class StagedInput:
     """One input of a staged container, which the agent mounts itself."""
 
     def __init__(self, entry: "Mapping[str, Any]", scratch: str) -> None:
+        self.entry = entry
         self.source, self.target = entry["source"], entry["target"]
         self.points = entry["points"]
         self.is_shut = entry["private"] == "read-only"
         self.place = os.path.join(scratch, "input-%s" % entry["index"])
+        self.upper, self.work = os.path.join(self.place, "upper"), os.path.join(self.place, "work")
+        self.laid_out = self.moves = False
+        self.refused = None  # type: OSError | None
+
+    def prepare(self, points: "list[str]") -> None:
+        """What can be done before `go`. Where the source is there and changes no more, its overlay is mounted already,
+        out of sight, and only moved to its place later."""
+        if self.entry["private"] != "overlay":
+            return
+        self.lay_out(points)
+        if self.entry["complete"] and self.refused is None:
+            aside = os.path.join(self.place, "view")
+            try:
+                os.mkdir(aside)
+                self.mount_overlay(aside)
+                self.moves = True
+            except OSError as error:
+                self.refused = error
+
+    def lay_out(self, points: "list[str] | None" = None) -> None:
+        self.laid_out = True
+        try:
+            check_whole(self.source, points)
+            os.makedirs(self.upper)
+            os.makedirs(self.work)
+        except OSError as error:
+            self.refused = error
+
+    def mount_overlay(self, target: str) -> None:
+        os.chmod(self.upper, stat.S_IMODE(os.stat(self.source).st_mode))
+        mount("overlay", target, "overlay", 0, overlay_options(self.source, self.upper, self.work))
 
     def overlay(self) -> str:
-        check_whole(self.source)
-        upper, work = os.path.join(self.place, "upper"), os.path.join(self.place, "work")
-        os.makedirs(upper)
-        os.makedirs(work)
-        os.chmod(upper, stat.S_IMODE(os.stat(self.source).st_mode))
-        mount("overlay", self.target, "overlay", 0, overlay_options(self.source, upper, work))
+        if not self.laid_out:
+            self.lay_out()
+        if self.refused is not None:
+            raise self.refused
+        if not (self.moves and self.move()):
+            self.mount_overlay(self.target)
         self.shut_if_wished()
         return "overlay"
+
+    def move(self) -> bool:
+        """Where the kernel moves no mount (its parent is shared), there is none any more."""
+        aside = os.path.join(self.place, "view")
+        try:
+            mount(aside, self.target, "", MS_MOVE)
+        except OSError:
+            unmount(aside)
+            return False
+        return True
 
     def copy(self) -> str:
         os.makedirs(self.place, exist_ok=True)
@@ -146,12 +192,9 @@ class StagedInput:
         shut(self.target)
         return "read-only"
 
-
-def place_input(entry: "Mapping[str, Any]", scratch: str, notes: "list[str]") -> str:
-    """Mount one input; returns what came of its wish."""
-    if not os.path.isdir(entry["source"]):
-        raise Failure("mount", "input %s: %s is not there" % (entry["name"], entry["shown"]))
-    os.makedirs(entry["target"], exist_ok=True)
-    it = StagedInput(entry, scratch)
-    attempts = {"overlay": it.overlay, "copy": it.copy, "read-only": it.read_only}
-    return make_private(entry["name"], entry["private"], attempts, notes)
+    def mount(self, notes: "list[str]") -> str:
+        """Returns what came of its wish. Raises Failure."""
+        if not os.path.isdir(self.source):
+            raise Failure("mount", "input %s: %s is not there" % (self.entry["name"], self.entry["shown"]))
+        attempts = {"overlay": self.overlay, "copy": self.copy, "read-only": self.read_only}
+        return make_private(self.entry["name"], self.entry["private"], attempts, notes)

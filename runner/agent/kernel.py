@@ -7,7 +7,7 @@ import sys
 
 HIDDEN = "/.runner"
 CAP_SYS_ADMIN = 21
-MS_RDONLY, MS_REMOUNT, MS_BIND, MNT_DETACH = 1, 32, 4096, 2
+MS_RDONLY, MS_REMOUNT, MS_BIND, MS_MOVE, MNT_DETACH = 1, 32, 4096, 8192, 2
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
 
 
@@ -15,8 +15,13 @@ class Failure(Exception):
     """Kind (`mount`, `exec`, `user`) and words for the runner."""
 
 
+LIBC = []  # type: list[ctypes.CDLL]
+
+
 def libc():
-    return ctypes.CDLL(None, use_errno=True)
+    if not LIBC:
+        LIBC.append(ctypes.CDLL(None, use_errno=True))
+    return LIBC[0]
 
 
 def mount(source: str, target: str, kind: str, flags: int, data: str = "") -> None:

@@ -55,28 +55,40 @@ def fsync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
-def write_atomic(path: Path, content: bytes) -> None:
+def fsync_file(path: Path) -> None:
+    """Make the content of a file durable."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def write_atomic(path: Path, content: bytes, *, durable: bool = True) -> None:
     """Write a whole file or nothing: temporary name, fsync, rename, fsync of the directory.
 
-    Raises OSError; the temporary file is gone then.
+    What is not `durable` may be lost by a power cut, and by nothing else. Raises OSError; the temporary file is gone
+    then.
     """
     temporary = path.with_name(f".{path.name}{_TEMPORARY}")
     try:
         with temporary.open("wb") as stream:
             stream.write(content)
             stream.flush()
-            os.fsync(stream.fileno())
+            if durable:
+                os.fsync(stream.fileno())
         temporary.replace(path)
     except BaseException:
         with contextlib.suppress(OSError):
             temporary.unlink()
         raise
-    fsync_directory(path.parent)
+    if durable:
+        fsync_directory(path.parent)
 
 
-def write_json(path: Path, document: object) -> None:
+def write_json(path: Path, document: object, *, durable: bool = True) -> None:
     """`write_atomic` of `json_bytes`."""
-    write_atomic(path, json_bytes(document))
+    write_atomic(path, json_bytes(document), durable=durable)
 
 
 def json_bytes(document: object) -> bytes:

@@ -8,8 +8,9 @@
 5. S3 keeps no modes either: files become 0644 and directories 0755, so that a consumer finds what it would find on
    SageMaker, whatever its USER, and cannot live on a producer's `chmod +x`.
 
-The manifest and the names are made durable with fsync. The data files are left to the kernel: a power cut may lose
-them, and then the manifest's digests tell.
+The manifest and the names are made durable with fsync, by `make_durable`, which nobody needs to wait for: outputs
+without their manifest are taken by no later run. The data files are left to the kernel: a power cut may lose them, and
+then the manifest's digests tell.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.data import archive
-from runner.data.files import fsync_directory, remove_tree, write_json
+from runner.data.files import fsync_directory, fsync_file, remove_tree, write_json
 from runner.data.manifest import Manifest, file_manifest, scan
 from runner.data.reading import KEY_LIMIT, PACK_LIMIT, Unfit, never
 from runner.engine.base import BoundOutput, Verdict
@@ -94,29 +95,51 @@ def publish(
     Returns by output name what consumers will find there. Raises OSError and Stopped; then nothing is published and
     every file is back in its place.
     """
-    draft = published.with_name(f"{published.name}.part")
+    whole = _whole(judged)
+    draft = whole or published.with_name(f"{published.name}.part")
     moved: list[tuple[Path, Path]] = []
     try:
-        draft.mkdir()
-        manifests = {j.mount.name: _place(j, draft / j.mount.name, moved, stopped) for j in judged}
-        write_json(record, _document(judged, manifests, published.name))
+        if whole is None:
+            draft.mkdir()
+            manifests = {j.mount.name: _place(j, draft / j.mount.name, moved, stopped) for j in judged}
+        else:
+            manifests = {j.mount.name: j.manifest for j in judged}
+        write_json(record, _document(judged, manifests, published.name), durable=False)
         for item in judged:
             _make_like_s3(draft / item.mount.name)
-        fsync_directory(draft)
         draft.rename(published)
     except BaseException:
-        _undo(moved, draft, record)
+        record.unlink(missing_ok=True)
+        if whole is None:
+            _undo(moved, draft)
         raise
-    fsync_directory(published.parent)
     return manifests
+
+
+def make_durable(published: Path, record: Path) -> None:
+    """After a publication: what of it must outlast a power cut. Raises OSError."""
+    fsync_file(record)
+    fsync_directory(published)
+    fsync_directory(published.parent)
+
+
+def _whole(judged: Sequence[Judged]) -> Path | None:
+    """The directory that holds the outputs, as they are to be published, and nothing else: it is renamed itself."""
+    parents = {each.host.parent for each in judged}
+    if len(parents) != 1 or any(each.mount.archive or each.host.name != each.mount.name for each in judged):
+        return None
+    (parent,) = parents
+    with os.scandir(parent) as found:
+        there = {entry.name: entry.is_dir(follow_symlinks=False) for entry in found}
+    return parent if there == {each.mount.name: True for each in judged} else None
 
 
 def withdraw(judged: Sequence[Judged], published: Path, record: Path) -> None:
     """Take a publication back, for when the result of the step could not be written. Raises OSError."""
     draft = published.with_name(f"{published.name}.part")
     published.rename(draft)
-    moved = [(j.host, draft / j.mount.name) for j in judged if j.mount.archive is None]
-    _undo(moved, draft, record)
+    record.unlink(missing_ok=True)
+    _undo([(j.host, draft / j.mount.name) for j in judged if j.mount.archive is None], draft)
 
 
 def _place(judged: Judged, target: Path, moved: list[tuple[Path, Path]], stopped: Callable[[], bool]) -> Manifest:
@@ -167,9 +190,9 @@ def _drop_empty(folder: Folder) -> None:
                 raise
 
 
-def _undo(moved: Sequence[tuple[Path, Path]], draft: Path, record: Path) -> None:
+def _undo(moved: Sequence[tuple[Path, Path]], draft: Path) -> None:
     for origin, target in moved:
         if target.is_dir():
+            origin.parent.mkdir(exist_ok=True)
             target.rename(origin)
     remove_tree(draft)
-    record.unlink(missing_ok=True)

@@ -222,6 +222,8 @@ class Outcome:
     """By input: how it was made private. None of them when nobody lived to tell."""
     trace: Mapping[str, Any] | None = None
     """What the script did, as the agent saw it (`agent/trace.py`); None when nothing was there to see it."""
+    own_fault: bool = False
+    """No hand from outside explains it: a fault of this tool, whatever the verdict says."""
 
 
 Sink = Callable[[bytes], None]
@@ -235,8 +237,12 @@ class Container(Protocol):
     mode: StartMode
 
     def run(self, stdout: Sink, stderr: Sink) -> Outcome:
-        """Let it go and wait. Returns when both streams are drained and the engine was asked how it ended; never
-        raises for what the script did. Applies the job's time-out."""
+        """Let it go and wait. Returns when both streams are drained and it is known how the script ended; never raises
+        for what the script did. Applies the job's time-out. A pass may be the agent's word alone: see `confirm`."""
+
+    def confirm(self) -> Outcome:
+        """The outcome of `run`, once the engine was asked as well: the same verdict, or infrastructure where the two
+        contradict each other. Waits for the container's end. After `run`, before `remove`; never raises."""
 
     def stop(self, reason: StopReason, grace: float) -> None:
         """SIGTERM, `grace` seconds, SIGKILL. Returns at once; any thread; again with a shorter grace is allowed."""

@@ -97,11 +97,30 @@ class Cluster:
         self._lock = threading.Lock()
         self._ended: list[HostOutcome] = []
         self._outcomes: list[Outcome] = []
+        self._ran: set[str] = set()
         self._failed = False
 
     def run(self, stdout: Sink, stderr: Sink) -> Outcome:
         out, err = Merged(stdout), Merged(stderr)
         _at_once(lambda launch: self._run(launch, out, err), self._members)
+        return self._combined()
+
+    def confirm(self) -> Outcome:
+        """Each that ran is asked about; then they are combined again."""
+
+        def one(number: int) -> Outcome:
+            host = self._ended[number].host
+            return self.hosts[host].confirm() if host in self._ran else self._outcomes[number]
+
+        self._outcomes = _at_once(one, range(len(self._ended)))
+        self._ended = [_host(each.host, each.container_id, o) for each, o in self._pairs()]
+        return self._combined()
+
+    def _pairs(self) -> list[tuple[HostOutcome, Outcome]]:
+        """In the order in which they ended."""
+        return list(zip(self._ended, self._outcomes, strict=True))
+
+    def _combined(self) -> Outcome:
         combined = combine(self._ended)
         first = self._outcomes[0]
         starts = [each.started_at for each in self._outcomes if each.started_at is not None]
@@ -113,15 +132,12 @@ class Cluster:
             started_at=min(starts, default=None),
             finished_at=self._outcomes[-1].finished_at or first.finished_at,
             seconds=max(each.seconds for each in self._outcomes),
-            warnings=tuple(
-                f"{host.host}: {text}"
-                for host, outcome in zip(self._ended, self._outcomes, strict=True)
-                for text in outcome.warnings
-            ),
+            warnings=tuple(f"{host.host}: {text}" for host, outcome in self._pairs() for text in outcome.warnings),
             private=next((each.private for each in self._outcomes if each.private), ()),
-            trace=_traces(self._ended, self._outcomes),
+            trace=_traces(self._pairs()),
             hosts=tuple(sorted(self._ended, key=lambda each: each.host)),
             decided_by=combined.host,
+            own_fault=any(each.own_fault for each in self._outcomes),
         )
 
     def stop(self, reason: StopReason, grace: float) -> None:
@@ -138,16 +154,7 @@ class Cluster:
         host = launch.job.hostname
         container = self.hosts[host]
         outcome = self._outcome(container, launch, out, err)
-        ended = HostOutcome(
-            host=host,
-            container_id=container.id,
-            verdict=outcome.verdict,
-            exit_code=outcome.exit_code,
-            signal=outcome.signal,
-            reason=outcome.reason,
-            seconds=round(outcome.seconds, 3),
-            peer=outcome.peer,
-        )
+        ended = _host(host, container.id, outcome)
         with self._lock:
             self._ended.append(ended)
             self._outcomes.append(outcome)
@@ -168,6 +175,7 @@ class Cluster:
                 masking(launch.credentials, own_out, own_err) as (stdout, stderr),
             ):
                 outcome = container.run(stdout, stderr)
+                self._ran.add(launch.job.hostname)
         except EnvironmentFault as error:
             return _never(Verdict.INFRASTRUCTURE, str(error))
         except OSError as error:
@@ -196,10 +204,23 @@ def _never(verdict: Verdict, reason: str, *, peer: bool = False) -> Outcome:
     )  # fmt: skip
 
 
-def _traces(ended: Sequence[HostOutcome], outcomes: Sequence[Outcome]) -> dict[str, Any] | None:
+def _host(host: str, container: str, outcome: Outcome) -> HostOutcome:
+    return HostOutcome(
+        host=host,
+        container_id=container,
+        verdict=outcome.verdict,
+        exit_code=outcome.exit_code,
+        signal=outcome.signal,
+        reason=outcome.reason,
+        seconds=round(outcome.seconds, 3),
+        peer=outcome.peer,
+    )
+
+
+def _traces(pairs: Sequence[tuple[HostOutcome, Outcome]]) -> dict[str, Any] | None:
     """What each instance did, by its host; None when nobody looked."""
-    pairs = sorted(zip(ended, outcomes, strict=True), key=lambda pair: pair[0].host)
-    traces = {host.host: outcome.trace for host, outcome in pairs if outcome.trace is not None}
+    ranked = sorted(pairs, key=lambda pair: pair[0].host)
+    traces = {host.host: outcome.trace for host, outcome in ranked if outcome.trace is not None}
     return {"hosts": traces} if traces else None
 
 

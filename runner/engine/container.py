@@ -2,8 +2,9 @@
 
 Guarantees, each with a test of its name:
 1. Attach and wait are armed before the start, so that neither a byte nor an exit status of a fast script is lost.
-2. The verdict comes from inspect, before removal; removal never changes it.
-3. Both streams are drained to their end before `run` returns.
+2. The verdict comes from inspect, before removal; removal never changes it. A pass is believed as soon as the agent
+   reports it, since other steps wait for it, and inspected by `confirm`: no doubt stays a pass.
+3. Both streams are drained to their end, or to the agent's trailers, before `run` returns.
 4. A stop is SIGTERM, the grace, SIGKILL; if the agent does not answer, the engine kills.
 5. Losing the engine ends the wait with an infrastructure verdict, never with a hang or a pass.
 """
@@ -19,14 +20,14 @@ import selectors
 import threading
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from runner.engine import creation, tracing
+from runner.engine import creation
 from runner.engine.base import Launch, Outcome, Sink, StartMode, StopReason
 from runner.engine.kill import kill
+from runner.engine.outcomes import as_reported, has_passed, now, outcome_of, report_of
 from runner.engine.streams import Sinks
-from runner.engine.verdict import Evidence, judge
+from runner.engine.verdict import Evidence
 from runner.engine.wire import HeldWire, Wire
 
 if TYPE_CHECKING:
@@ -38,6 +39,8 @@ KILL_MARGIN = 3.0
 """Seconds that the agent has beyond the grace before the engine kills the container."""
 DRAIN_MARGIN = 10.0
 """Seconds of silence, after the exit, after which an attach stream without an end is given up."""
+END_MARGIN = 60.0
+"""Seconds that a container has to end whose agent has reported a pass: it does nothing but exit."""
 CHUNK = 1 << 18
 
 
@@ -65,6 +68,9 @@ class DockerContainer:
         self._stop: StopReason | None = None
         self._kill_at: float | None = None
         self._ended = False
+        self._early = False
+        """The agent has reported a pass, and the engine was not asked yet."""
+        self._report: Any = None
         self.going = threading.Event()
         """Set in `run` when the container runs, or could not be started."""
         self._nonce = secrets.token_hex(16)
@@ -82,37 +88,39 @@ class DockerContainer:
 
     def run(self, stdout: Sink, stderr: Sink) -> Outcome:
         """See `engine.base.Container.run`."""
-        started, began = now(), time.monotonic()
-        sinks = Sinks(self._nonce, stdout, stderr, lambda: self._end(None, 0.0))
+        self._started, began = now(), time.monotonic()
+        sinks = self._sinks = Sinks(self._nonce, stdout, stderr, lambda: self._end(None, 0.0))
         goes = self._start_or_go()
         self.going.set()
         if goes:
             limit = self._launch.job.limits.timeout
             self._follow(sinks, None if limit is None else began + limit)
             sinks.end()
-        seconds = time.monotonic() - began
+        self._seconds = time.monotonic() - began
         with self._lock:
-            self._ended = True
-        evidence = self._evidence(sinks)
-        judged = judge(evidence)
-        state = evidence.state or {}
-        warnings = (*(note for each in self._privates for note in each.notes), *judged.warnings)
-        # The agent of a staged container makes its inputs private itself, and tells at its end.
-        made = {each.name: each.how for each in self._privates} or (evidence.report or {}).get("inputs", {})
-        if not sinks.demultiplexer.complete and not self._lost:
-            warnings += ("the end of the step's output may be missing: its stream broke off",)
-        return Outcome(
-            verdict=judged.verdict,
-            exit_code=judged.exit_code,
-            signal=judged.signal,
-            reason=judged.reason,
-            started_at=started,
-            finished_at=str(state["FinishedAt"]) if state.get("FinishedAt") else now(),
-            seconds=seconds,
-            warnings=warnings,
-            peer=judged.peer,
-            private=tuple(made.items()),
-            trace=tracing.told(self._launch, evidence.report),
+            self._ended, self._kill_at = True, None
+        if self._early:
+            return self._outcome(as_reported(self._evidence(None)))
+        return self._inspected()
+
+    def confirm(self) -> Outcome:
+        """See `engine.base.Container.confirm`."""
+        if self._early:
+            self._early = False
+            self.tell({"op": "bye"})
+            self._follow(self._sinks, None, time.monotonic() + END_MARGIN)
+            return self._inspected()
+        return self._final
+
+    def _inspected(self) -> Outcome:
+        state = None if self._lost or self._start_error else self._inspect()
+        self._final = self._outcome(self._evidence(state))
+        return self._final
+
+    def _outcome(self, evidence: Evidence) -> Outcome:
+        broken = not (self._sinks.arrived or self._sinks.demultiplexer.complete)
+        return outcome_of(
+            self._launch, evidence, self._privates, started=self._started, seconds=self._seconds, broken=broken
         )
 
     def _start_or_go(self) -> bool:
@@ -142,15 +150,15 @@ class DockerContainer:
 
     # -- waiting
 
-    def _follow(self, sinks: Sinks, deadline: float | None) -> None:
-        """Until the stream has ended and the wait was answered. Nothing is polled: descriptors and one timer."""
+    def _follow(self, sinks: Sinks, deadline: float | None, silence: float | None = None) -> None:
+        """Until the stream has ended and the wait was answered, or the agent reports a pass. Nothing is polled:
+        descriptors and one timer. `silence`: the moment at which it is given up."""
         with selectors.DefaultSelector() as selector:
             selector.register(self._wire.attach, selectors.EVENT_READ, "attach")
             selector.register(self._wire.wait_socket, selectors.EVENT_READ, "wait")
             selector.register(self._wake_read, selectors.EVENT_READ, "wake")
             open_ends = {"attach", "wait"}
-            silence: float | None = None
-            while open_ends:
+            while open_ends and not self._early:
                 events = selector.select(_until(deadline, self._kill_at, silence))
                 for key, _ in events:
                     if key.data == "wake":
@@ -178,7 +186,10 @@ class DockerContainer:
         before = sinks.arrived
         sinks.demultiplexer.feed(data)
         if sinks.arrived and not before:
-            self.tell({"op": "bye"})  # the agent holds the container until every byte is here
+            self._report = report_of(sinks)
+            self._early = has_passed(self._evidence(None))
+            if not self._early:
+                self.tell({"op": "bye"})  # the agent holds the container until every byte is here
         return bool(data)
 
     def _answered(self) -> None:
@@ -232,18 +243,15 @@ class DockerContainer:
 
     # -- what happened
 
-    def _evidence(self, sinks: Sinks) -> Evidence:
-        state: Any = None
-        if not self._lost and not self._start_error:
-            state = self._inspect()
+    def _evidence(self, state: Any) -> Evidence:
         return Evidence(
             limits=self._launch.job.limits,
             state=state,
-            report=_report(sinks),
+            report=self._report,
             has_agent=self.mode is not StartMode.COLD,
             stop=self._stop,
             lost=self._lost,
-            sink_error=sinks.error,
+            sink_error=self._sinks.error,
             start_error=self._start_error,
         )
 
@@ -272,24 +280,7 @@ class DockerContainer:
                     os.close(end)
 
 
-def _report(sinks: Sinks) -> Any:
-    """The agent's report, from the end of stderr; None when it did not come to that."""
-    body = sinks.trailers[1].body
-    if not sinks.arrived or not body:
-        return None
-    try:
-        return json.loads(body)
-    except ValueError as error:
-        log.debug("a report that cannot be read: %s", error)
-        return None
-
-
 def _until(*moments: float | None) -> float | None:
     """Seconds to the nearest of the moments; None when there is none."""
     ahead = [moment for moment in moments if moment is not None]
     return max(0.0, min(ahead) - time.monotonic()) if ahead else None
-
-
-def now() -> str:
-    """UTC, ISO 8601 with milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

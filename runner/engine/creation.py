@@ -264,9 +264,16 @@ def _staged_inputs(launch: Launch) -> list[dict[str, Any]]:
             "target": bound.target,
             "private": bound.private,
             "points": points(bound.target, targets(launch)),
+            "complete": _is_complete(launch, bound.host),
         }
         for index, bound in enumerate(launch.inputs)
     ]
+
+
+def _is_complete(launch: Launch, host: Path) -> bool:
+    """Whether it will not change any more: it is there, by a rename or before its container. A served model in the
+    scratch directory is unpacked later, and nobody knows what the user does in a directory of their own."""
+    return inside_run(launch, host) and not host.is_relative_to(launch.scratch) and host.is_dir()
 
 
 def _hidden_targets(launch: Launch) -> list[str]:

@@ -117,8 +117,9 @@ class Canned:
 
 Script = Callable[[FakeStep], "int | Outcome | None"]
 Hook = Callable[[str, str], None]
-"""Called as `hook(point, step)` at `image` and `modules` (with the reference), `collect`, `prepare`, `run`, `stop`,
-`remove` and `reclaim`; it may wait, and what it raises comes out of that call."""
+"""Called as `hook(point, step)` at `image` and `modules` (with the reference), `collect`, `prepare`, `run`, `confirm`,
+`stop`, `remove` and `reclaim`; it may wait, and what it raises comes out of that call. An EnvironmentFault at `run` or
+`confirm` becomes the outcome."""
 
 
 def small_outputs(step: FakeStep) -> int:

@@ -49,7 +49,8 @@ class FakeContainer:
         try:
             self._at("run", step)
         except EnvironmentFault as error:
-            return self._outcome(Verdict.INFRASTRUCTURE, None, None, str(error), started, began)
+            self._final = self._outcome(Verdict.INFRASTRUCTURE, None, None, str(error), started, began)
+            return self._final
         if not self._stopping.is_set():
             args = (self._sink(stdout), self._sink(stderr))
             threading.Thread(target=self._script, args=args, name=f"fake-{step}", daemon=True).start()
@@ -57,7 +58,16 @@ class FakeContainer:
         else:
             self._done, self._result = True, _TERM
         self.finished = True
-        return self._judge(started, began)
+        self._final = self._judge(started, began)
+        return self._final
+
+    def confirm(self) -> Outcome:
+        """The hook may raise at `confirm`: then the engine does not confirm what the script's end was."""
+        try:
+            self._at("confirm", self.launch.job.step)
+        except EnvironmentFault as error:
+            return dataclasses.replace(self._final, verdict=Verdict.INFRASTRUCTURE, exit_code=None, reason=str(error))
+        return self._final
 
     def stop(self, reason: StopReason, grace: float) -> None:
         self._at("stop", self.launch.job.step)

@@ -16,8 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.engine.base import BoundInput, Image, Launch, Outcome, Sink, StartMode, StopReason, Verdict
-from runner.engine.container import DockerContainer, now
+from runner.engine.container import DockerContainer
 from runner.engine.creation import SHARED
+from runner.engine.outcomes import now
 from runner.engine.posting import Posted, client_command, judge, posted, server_part
 from runner.engine.unpack import BadModel, Stopped, find_archive, unpack
 from runner.errors import EnvironmentFault
@@ -114,7 +115,13 @@ class Serving:
     def run(self, stdout: Sink, stderr: Sink) -> Outcome:
         started, began = now(), time.monotonic()
         outcome = self._before() or self._serve_and_post(stdout, stderr)
-        return dataclasses.replace(outcome, started_at=started, finished_at=now(), seconds=time.monotonic() - began)
+        self._final = dataclasses.replace(
+            outcome, started_at=started, finished_at=now(), seconds=time.monotonic() - began
+        )
+        return self._final
+
+    def confirm(self) -> Outcome:
+        return self._final  # both containers have ended, and the engine was asked about both
 
     def _before(self) -> Outcome | None:
         """How the step ends without a server: a model that is none, a stop."""
@@ -144,7 +151,8 @@ class Serving:
 
     def _serve(self, stdout: Sink, stderr: Sink) -> None:
         try:
-            self._served = self._server.run(stdout, stderr)
+            self._server.run(stdout, stderr)
+            self._served = self._server.confirm()
         except BaseException as error:
             self._served = error  # raised where it is waited for
         finally:
@@ -168,8 +176,8 @@ class Serving:
                 early = self._ended.is_set() or self._stop is not None
             if early:
                 return Posted(fault="the server had ended", broken=True)
-            ended = client.run(said, complained)
-            return posted(ended, bytes(said.data), bytes(complained.data), self._launch.credentials)
+            client.run(said, complained)
+            return posted(client.confirm(), bytes(said.data), bytes(complained.data), self._launch.credentials)
         finally:
             with self._lock:
                 self._client = None

@@ -7,6 +7,7 @@ infrastructure: nothing here may turn a doubt into a pass.
 
 from __future__ import annotations
 
+import dataclasses
 import signal
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from runner.engine.base import StopReason, Verdict
 from runner.sagemaker.job import Limits
 
 EXIT_NOT_FOUND = 127
+KILLED = 128 + signal.SIGKILL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class Judgement:
     warnings: tuple[str, ...] = ()
     peer: bool = False
     """Stopped because another instance of its step had failed."""
+    own_fault: bool = False
+    """The agent said one thing and did another, and nobody killed it."""
 
 
 def judge(evidence: Evidence) -> Judgement:
@@ -92,10 +96,7 @@ def _reported(evidence: Evidence, state: Mapping[str, Any], report: Mapping[str,
     number = report.get("signal")
     code = 128 + number if number else int(report["exit"])
     if state.get("ExitCode") != code:
-        return _infrastructure(
-            f"the engine reports exit {state.get('ExitCode')} and the agent {code}: killed from outside at its end",
-            state.get("ExitCode"),
-        )
+        return _contradicted(state.get("ExitCode"), code)
     notes = tuple(report.get("notes", ()))
     stopped = str(report.get("stopped") or "")
     if stopped:
@@ -118,6 +119,14 @@ def _reported(evidence: Evidence, state: Mapping[str, Any], report: Mapping[str,
     if memory:
         words += "; a process of this step was killed for memory" + _limit(evidence.limits)
     return Judgement(Verdict.EXIT, code, None, words, notes)
+
+
+def _contradicted(engine: Any, agent: int) -> Judgement:
+    """Nothing but SIGKILL ends an agent that has reported, before it is told to go."""
+    words = f"the engine reports exit {engine} and the agent {agent}"
+    if engine == KILLED:
+        return _infrastructure(f"{words}: killed from outside at its end", engine)
+    return dataclasses.replace(_infrastructure(f"{words}: a fault of run-pipeline itself", engine), own_fault=True)
 
 
 def _stopped(evidence: Evidence, stopped: str, code: int, number: int | None, notes: tuple[str, ...]) -> Judgement:

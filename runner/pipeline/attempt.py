@@ -3,8 +3,8 @@
 1. What was prepared is removed, whatever happens in between.
 2. Nothing that goes wrong after the verdict changes it: a failed clean-up is a notice.
 3. No container runs after a stop was asked for.
-4. The result is written before it is told, and told before the removal, which takes about a tenth of a short step's
-   time: what comes next need not wait for it.
+4. The result is written before it is told, and told before the container's end is confirmed and it is removed, which
+   takes about a tenth of a second: what comes next need not wait for it. A result that is not confirmed is told again.
 """
 
 from __future__ import annotations
@@ -13,14 +13,22 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from runner.data.files import json_bytes, os_fault, remove_tree, write_json
+from runner.data.files import json_bytes, os_fault, remove_tree
 from runner.data.reading import Stopped
 from runner.data.shards import deal
 from runner.engine.base import Container, Engine, Image, Installation, Launch, Outcome, Sink, StopReason, Verdict
 from runner.engine.credentials import host_credentials
 from runner.engine.masking import masking
-from runner.errors import Abandoned, EngineLost, EngineUnavailable, EnvironmentFault, RequirementsError
+from runner.errors import (
+    Abandoned,
+    EngineLost,
+    EngineUnavailable,
+    EnvironmentFault,
+    InternalError,
+    RequirementsError,
+)
 from runner.pipeline.binding import Bound, bind
+from runner.pipeline.confirming import amended, confirmed, made_durable, record
 from runner.pipeline.events import Event, Notice, StepResult, StepStarted, StepState
 from runner.pipeline.expecting import findings
 from runner.pipeline.materials import Sources
@@ -49,6 +57,11 @@ class Ended:
 
     result: StepResult
     engine_gone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Amended(Ended):
+    """What was told of a step's end was not the last word; this is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +137,8 @@ def run_step(
     shop: Workshop, planned: PlannedStep, obtain: Callable[[], Prepared], tell: Callable[[Ended], None]
 ) -> None:
     """Run a step to its end; returns when its container is removed. `obtain` gives the prepared container, or raises
-    EnvironmentFault or RequirementsError. `tell` hears the end, once."""
+    EnvironmentFault or RequirementsError. `tell` hears the end, and once more where that was not the last word. Raises
+    InternalError when the end was a fault of this tool."""
     image = shop.images[planned.job.image]
     base = StepResult(
         step=planned.name,
@@ -156,19 +170,39 @@ def run_step(
         base, container_id=prepared.container.id, mode=str(prepared.container.mode), warnings=prepared.bound.warnings
     )
     try:
-        result = _go(shop, planned, prepared, known)
+        result, outcome = _go(shop, planned, prepared, known)
         tell(Ended(result, _engine_gone(shop, result)))
+        if outcome is not None:
+            result = _confirm(shop, prepared, result, outcome, tell)
     finally:
         shop.stops.discard(prepared.container)
         shop.remove(prepared)
     _tidy(shop, prepared, result)
 
 
-def _go(shop: Workshop, planned: PlannedStep, prepared: Prepared, base: StepResult) -> StepResult:
+def _confirm(
+    shop: Workshop, prepared: Prepared, told: StepResult, outcome: Outcome, tell: Callable[[Ended], None]
+) -> StepResult:
+    bound = prepared.bound
+    late = record(bound, outcome, shop.sources)
+    last = made_durable(bound, told, confirmed(prepared.container, outcome))
+    result = amended(bound, told, outcome, last, late)
+    if result is not told:
+        tell(Amended(result, _engine_gone(shop, result)))
+    if last.own_fault:
+        raise InternalError(f"step '{told.step}': {last.reason}")
+    return result
+
+
+def _go(
+    shop: Workshop, planned: PlannedStep, prepared: Prepared, base: StepResult
+) -> tuple[StepResult, Outcome | None]:
+    """The result, and how the container ended; None when it did not run."""
     bound, container = prepared.bound, prepared.container
     layout, step = bound.layout, base.step
     if not shop.stops.add(container):
-        return write_result(layout, replace(base, verdict=Verdict.CANCELLED, reason=_STOPPED, finished_at=now()))
+        stopped = replace(base, verdict=Verdict.CANCELLED, reason=_STOPPED, finished_at=now())
+        return write_result(layout, stopped), None
     try:
         layout.inputs_manifest.write_bytes(json_bytes(bound.inputs_document(shop.sources)))
         dealt = [text for share in bound.undealt for text in deal(share)]
@@ -176,16 +210,16 @@ def _go(shop: Workshop, planned: PlannedStep, prepared: Prepared, base: StepResu
         if planned.expected:
             base = _examined(shop, planned, bound, base)
             if base.verdict is not None:
-                return write_result(layout, replace(base, finished_at=now()))
+                return write_result(layout, replace(base, finished_at=now())), None
         out = Log(layout.stdout, lambda data: shop.outbox.put(step, "stdout", data))
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
             with masking(bound.launch.credentials, out, err) as (stdout, stderr):
                 outcome = _run(container, stdout, stderr)
-        outcome = explained(bound, _tell_private(shop, bound, outcome))
+        outcome = explained(bound, outcome)
     except OSError as error:
-        return write_result(layout, infrastructure(base, os_fault(error, layout.root, "cannot start the step")))
-    return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
+        return write_result(layout, infrastructure(base, os_fault(error, layout.root, "cannot start the step"))), None
+    return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked), outcome
 
 
 def _examined(shop: Workshop, planned: PlannedStep, bound: Bound, base: StepResult) -> StepResult:
@@ -203,20 +237,6 @@ def _with_credentials(launch: Launch) -> Launch:
     found = host_credentials()
     members = tuple(replace(member, credentials=found) for member in launch.members)
     return replace(launch, credentials=found, members=members)
-
-
-def _tell_private(shop: Workshop, bound: Bound, outcome: Outcome) -> Outcome:
-    """Write into `inputs.json` how each input was made private: known when the script has ended. Where that cannot be
-    written it says nothing (null) of it, and neither the script nor its outputs are the worse for it: a warning."""
-    if not outcome.private:
-        return outcome
-    path = bound.layout.inputs_manifest
-    try:
-        write_json(path, bound.inputs_document(shop.sources, dict(outcome.private)))
-    except OSError as error:
-        fault = os_fault(error, path, "cannot write how the inputs were made private")
-        return replace(outcome, warnings=(*outcome.warnings, str(fault)))
-    return outcome
 
 
 def _run(container: Container, out: Sink, err: Sink) -> Outcome:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from queue import Empty, SimpleQueue
 
 from runner.engine.base import StartMode
-from runner.pipeline.attempt import Ended, Prepared, Workshop, run_step
+from runner.pipeline.attempt import Amended, Ended, Prepared, Workshop, run_step
 from runner.pipeline.broadcast import Broadcast
 from runner.pipeline.events import Event, StepFinished, StepOutput, StepResult, StepStarted, StepState
 from runner.pipeline.plan import Plan, PlannedStep
@@ -106,6 +106,8 @@ class Driver:
         match message:
             case Woken():
                 self._forward_output()
+            case Amended():
+                self._amend(message)
             case Ended():
                 self._end(message)
             case Crashed():
@@ -128,6 +130,18 @@ class Driver:
             self._shop.sources.digests[result.step, name] = str(output["digest"])
         self._record(result)
         self._drop(self._schedule.finish(result.step, passed=result.state is StepState.PASSED))
+        self._stop_if_gone(ended)
+
+    def _amend(self, amended: Amended) -> None:
+        """A step that fell back from a pass blocks what needs it, as far as that has not started."""
+        result = amended.result
+        fell = self.results[result.step].state is StepState.PASSED and result.state is not StepState.PASSED
+        self._record(result)
+        if fell:
+            self._drop(self._schedule.revoke(result.step))
+        self._stop_if_gone(amended)
+
+    def _stop_if_gone(self, ended: Ended) -> None:
         if ended.engine_gone:
             self._drop(self._schedule.stop(f"not started: the engine is gone: {ended.engine_gone}"))
 

@@ -8,7 +8,8 @@ more start, until `done`. Guarantees:
    A step that declares none counts as none: only `jobs` holds it back.
 3. Ready steps start by longest remaining path; a small one may overtake one that does not fit yet, but only
    `PATIENCE` times: then nothing else starts before it.
-4. A step that does not pass blocks those that need it, directly or not, and nothing else.
+4. A step that does not pass blocks those that need it, directly or not, and nothing else. One whose pass is taken back
+   blocks those of them that have not started.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from runner.pipeline.events import StepState
 
 PATIENCE = 8
 _ROUNDING = 1e-9
+_NOT_STARTED = (StepState.WAITING, StepState.READY, StepState.BLOCKED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +118,14 @@ class Schedule:
         if passed:
             self._make_ready(self._met(name))
             return ()
+        return self._failed(name)
+
+    def revoke(self, name: str) -> tuple[str, ...]:
+        """A step that had passed did not, after all. Returns the steps that this brought to a final state."""
+        self._states[name] = StepState.FAILED
+        return self._failed(name)
+
+    def _failed(self, name: str) -> tuple[str, ...]:
         ended = self._block(name)
         if not self._keep_going:
             ended += self.stop(f"not started: '{name}' failed, and the run stops at the first failure")
@@ -172,7 +182,7 @@ class Schedule:
         self._ready.sort(key=self._rank.__getitem__)
 
     def _block(self, root: str) -> tuple[str, ...]:
-        """Block all descendants that have no final state yet; one that is blocked already gains a cause."""
+        """Block all descendants that have not started; one that is blocked already gains a cause."""
         ended: list[str] = []
         pending, seen = list(self._consumers[root]), {root}
         while pending:
@@ -181,12 +191,15 @@ class Schedule:
                 continue
             seen.add(name)
             pending += self._consumers[name]
+            if self._states[name] not in _NOT_STARTED:
+                continue
             if self._states[name] is not StepState.BLOCKED:
                 ended.append(name)
             self._states[name] = StepState.BLOCKED
             self._roots[name] = (*self._roots.get(name, ()), root)
             causes = ", ".join(f"'{cause}'" for cause in self._roots[name])
             self._reasons[name] = f"needs {causes}, which did not pass"
+        self._ready = [name for name in self._ready if self._states[name] is StepState.READY]
         return tuple(sorted(ended, key=self._order.__getitem__))
 
     def _refuse_misfits(self) -> None:

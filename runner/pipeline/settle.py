@@ -92,19 +92,13 @@ def _changed(bound: Bound) -> list[str]:
 
 
 def _traced(bound: Bound, outcome: Outcome) -> tuple[str, ...]:
-    """What the script's trace tells a person; the trace itself goes into `trace.json`."""
+    """What the script's trace tells a person."""
     if outcome.trace is None:
         return ()
-    found = _findings(outcome.trace, bound.launch.job, passed=outcome.verdict is Verdict.PASSED)
-    try:
-        whole = {"schema_version": SCHEMA, **outcome.trace, "findings": list(found)}
-        write_json(bound.layout.trace, hidden(bound.secrets, whole))
-    except OSError as error:  # no verdict depends on a trace
-        return (*found, str(os_fault(error, bound.layout.trace, "cannot write the trace")))
-    return found
+    return findings_of(outcome.trace, bound.launch.job, passed=outcome.verdict is Verdict.PASSED)
 
 
-def _findings(trace: Mapping[str, Any], job: ContainerJob, *, passed: bool) -> tuple[str, ...]:
+def findings_of(trace: Mapping[str, Any], job: ContainerJob, *, passed: bool) -> tuple[str, ...]:
     """Of several instances each sentence has its host."""
     if "hosts" not in trace:
         return findings(trace, job, passed=passed)

@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def measure(chosen: argparse.Namespace) -> int:
-    from bench import chain, cleanup, memory, planning, private, startup, tracing
+    from bench import chain, cleanup, memory, overhead, planning, private, startup, tracing
     from bench.bench import Bench, Effort
     from bench.figures import table
 
@@ -39,6 +39,7 @@ def measure(chosen: argparse.Namespace) -> int:
         startup.answers,
         startup.plugin,
         *chain.MEASUREMENTS,
+        overhead.overhead,
         memory.output,
         planning.dag,
         private.overlay,

@@ -132,7 +132,8 @@ def run(engine: Engine, launch: Launch, *, when_ready: Callable[[Container], Non
             while pending:
                 pending.pop()(container)
 
-        return Ended(container.run(sink, stderr.extend), bytes(stdout), bytes(stderr))
+        container.run(sink, stderr.extend)
+        return Ended(container.confirm(), bytes(stdout), bytes(stderr))
 
 
 def exit_statuses_are_exact(engine: Engine, launch: Factory) -> None:
@@ -214,6 +215,17 @@ def a_sink_that_fails_is_infrastructure(engine: Engine, launch: Factory) -> None
     with prepared(engine, launch("prints much")) as container:
         outcome = container.run(refuse, lambda _: None)
     assert outcome.verdict is Verdict.INFRASTRUCTURE
+
+
+def a_confirmation_says_the_same(engine: Engine, launch: Factory) -> None:
+    for made in (launch("exits 0"), launch("exits 3"), clustered(launch, "exits 0", "exits 3")):
+        with prepared(engine, made) as container:
+            told = container.run(lambda _: None, lambda _: None)
+            for confirmed in (container.confirm(), container.confirm()):
+                assert (confirmed.verdict, confirmed.exit_code) == (told.verdict, told.exit_code)
+                assert (confirmed.reason, confirmed.seconds) == (told.reason, told.seconds)
+                assert [each.verdict for each in confirmed.hosts] == [each.verdict for each in told.hosts]
+                assert not confirmed.own_fault
 
 
 def a_removed_container_leaves_nothing(engine: Engine, launch: Factory) -> None:
@@ -312,6 +324,7 @@ CHECKS: list[Callable[..., None]] = [
     a_time_out_is_told_apart,
     a_stop_before_the_run_lets_nothing_pass,
     a_sink_that_fails_is_infrastructure,
+    a_confirmation_says_the_same,
     a_removed_container_leaves_nothing,
     a_sweep_removes_what_never_ran,
     all_instances_must_exit_0,

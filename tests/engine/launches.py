@@ -79,7 +79,8 @@ class Workbench:
         container = self.engine.prepare(launch)
         stdout, stderr = bytearray(), bytearray()
         try:
-            outcome = container.run(stdout.extend, stderr.extend)
+            container.run(stdout.extend, stderr.extend)
+            outcome = container.confirm()
         finally:
             container.remove()
         return Ended(outcome, bytes(stdout), bytes(stderr), launch)

@@ -29,7 +29,7 @@ def test_its_parts_need_each_other_in_one_order_and_define_nothing_twice() -> No
     assert "runner.agent" not in text
     names = re.findall(r"^(?:def|class) (\w+)", text, re.MULTILINE)
     assert len(names) == len(set(names))
-    assert names.index("mount") < names.index("place_input") < names.index("Staging") < names.index("Agent")
+    assert names.index("mount") < names.index("StagedInput") < names.index("Staging") < names.index("Agent")
 
 
 def test_it_fits_into_one_argument() -> None:

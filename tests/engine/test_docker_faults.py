@@ -40,7 +40,8 @@ def disturb(bench: Workbench, mode: StartMode, act: Callable[[Any, str], None], 
         spoken.set()
 
     try:
-        outcome = container.run(sink, lambda _: None)
+        container.run(sink, lambda _: None)
+        outcome = container.confirm()
     finally:
         hand.join()
         container.remove()

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from runner.engine.base import StopReason, Verdict
+from runner.engine.outcomes import has_passed
 from runner.engine.verdict import Evidence, judge
 from runner.sagemaker.job import Limits
 
@@ -137,3 +138,28 @@ def test_a_pass_despite_a_memory_kill_is_warned_of() -> None:
     judged = judge(Evidence(limits=LIMITS, state=state(0), report=report(exit=0, oom_kills=2)))
     assert judged.verdict is Verdict.PASSED
     assert "killed for memory" in judged.warnings[0]
+
+
+def test_a_contradiction_is_a_fault_of_ours_unless_somebody_killed_the_agent() -> None:
+    for code, ours in ((137, False), (1, True), (143, True)):
+        judged = judge(Evidence(limits=LIMITS, state=state(code), report=report(exit=0)))
+        assert (judged.verdict, judged.exit_code, judged.own_fault) == (Verdict.INFRASTRUCTURE, code, ours)
+
+
+@pytest.mark.parametrize(
+    ("fields", "passes"),
+    [
+        ({"report": report(exit=0)}, True),
+        ({"report": report(exit=0), "stop": StopReason.CANCELLED}, True),  # it came too late
+        ({"report": report(exit=0, oom_kills=1)}, True),
+        ({"report": report(exit=0, stopped="cancelled")}, False),
+        ({"report": report(exit=0, error=["mount", "no"])}, False),
+        ({"report": report(exit=3)}, False),
+        ({"report": report(signal=9)}, False),
+        ({"report": report(exit=0), "sink_error": "No space"}, False),
+        ({"report": report(exit=0), "lost": "gone"}, False),
+        ({"report": None}, False),
+    ],
+)
+def test_nothing_but_a_pass_is_believed_before_the_engine_was_asked(fields: dict[str, Any], passes: bool) -> None:
+    assert has_passed(Evidence(limits=LIMITS, **fields)) is passes

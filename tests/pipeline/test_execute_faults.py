@@ -19,7 +19,7 @@ from runner.data import publish as publishing
 from runner.engine.base import StartMode
 from runner.engine.fake import Canned, FakeEngine, FakeStep
 from runner.errors import EngineLost, EnvironmentFault, InternalError, WorkspaceError
-from runner.pipeline import attempt, drive, outbox, rundir, settle
+from runner.pipeline import confirming, drive, outbox, rundir, settle
 from runner.pipeline.events import Event, Notice, RunFinished, StepFinished, StepOutput
 from runner.pipeline.store import find_run
 
@@ -373,14 +373,16 @@ def test_a_reporter_that_stands_still_costs_it_bytes_and_the_log_file_none(
 
 
 def fail_write(monkeypatch: pytest.MonkeyPatch, match: str, times: int = 1000) -> None:
-    """A full disk for every durable write of a file whose path ends like this."""
+    """A full disk for every atomic write of a file whose path ends like this."""
     left = [times]
 
-    def write(path: Path, document: object, real: Callable[..., None] = settle.write_json) -> None:
+    real = settle.write_json
+
+    def write(path: Path, document: object, *, durable: bool = True) -> None:
         if str(path).endswith(match) and left[0]:
             left[0] -= 1
             raise full(path)
-        real(path, document)
+        real(path, document, durable=durable)
 
     for module in (settle, publishing, rundir):
         monkeypatch.setattr(module, "write_json", write)
@@ -517,10 +519,10 @@ def test_a_runs_directory_that_this_user_may_not_write() -> None:
 
 
 def test_what_the_inputs_became_is_no_matter_of_the_verdict(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def write(path: Path, _document: object) -> None:
+    def write(path: Path, _document: object, *, durable: bool) -> None:
         raise full(path)
 
-    monkeypatch.setattr(attempt, "write_json", write)
+    monkeypatch.setattr(confirming, "write_json", write)
     harness = Harness(tmp_path, FakeEngine())
     (tmp_path / "data").mkdir()
     (result,) = harness.execute(a=step(inputs={"DATA": {"source": str(tmp_path / "data")}})).results
@@ -528,3 +530,20 @@ def test_what_the_inputs_became_is_no_matter_of_the_verdict(tmp_path: Path, monk
     assert any("how the inputs were made private" in text for text in result.warnings)
     document = json.loads((harness.root / "steps/a/inputs.json").read_text())
     assert [item["private"] for item in document["inputs"]] == [None]
+    written = json.loads((harness.root / "steps/a/result.json").read_text())
+    assert tuple(written["warnings"]) == result.warnings
+
+
+def test_outputs_that_cannot_be_made_durable_fail_the_step(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def sync(path: Path) -> None:
+        raise OSError(errno.EIO, "Input/output error", str(path))
+
+    monkeypatch.setattr(publishing, "fsync_file", sync)
+    harness = Harness(tmp_path, FakeEngine())
+    finished = harness.execute(a=step())
+    assert verdicts(finished) == {"a": "infrastructure"}
+    assert finished.exit_code == 3
+    assert "cannot make the outputs durable" in finished.results[0].reason
+    record = find_run(harness.runs)
+    assert record.result("a").verdict == "infrastructure"
+    assert record.published("a", ["out"]) is None
