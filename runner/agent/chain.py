@@ -9,10 +9,12 @@ def _runner_own_path():
     import os
     import sys
 
-    entry = os.environ.pop("PYTHONPATH").split(":")[0]
+    entry = os.environ["PYTHONPATH"].split(":")[0]
     own = os.environ.pop("_RUN_PIPELINE_PATH", None)
-    if own is not None:
-        os.environ["PYTHONPATH"] = own
+    if own is None:
+        del os.environ["PYTHONPATH"]
+    else:
+        os.environ["PYTHONPATH"] = own  # in its place: the order of variables can be seen
     sys.path[:] = [other for other in sys.path if other != entry]
     sys.path_importer_cache.pop(entry, None)
     archives = getattr(sys.modules.get("zipimport"), "_zip_directory_cache", None)

@@ -25,14 +25,29 @@ def _runner_hook():
     environment = _runner_Environment()
     _runner_chain()
 
+    missed = set()
+
+    class LastFinder:
+        """What is asked of it, no other finder has found: an import that looks in vain for an optional module would
+        have found a file of that name beside the script."""
+
+        @staticmethod
+        def find_spec(name, *_):
+            missed.add(name)
+
     before = set(sys.modules)
+    sys.meta_path.append(LastFinder)
     try:
-        for name in modules:
-            __import__(name)
+        for entry in modules:
+            name, _, wanted = entry.partition(":")
+            __import__(name, fromlist=wanted.split(",") if wanted else ())
         sys.stdout.flush()
         sys.stderr.flush()
     except BaseException:  # the script will meet the same error, in its own words
         os._exit(1)  # the agent starts the script again, without early imports
+    sys.meta_path.remove(LastFinder)
+    if len(sys._current_frames()) > 1 or "pkg_resources" in sys.modules:
+        os._exit(1)  # a thread would run on while this waits; that module lists `sys.path`, which is not complete yet
     environment.leave()
     os.set_blocking(void, False)
     try:
@@ -42,7 +57,9 @@ def _runner_hook():
         pass
 
     os.read(go, 1)
-    early = {name.split(".")[0] for name in set(sys.modules) - before}
+    early = {name.split(".")[0] for name in (set(sys.modules) - before) | missed}
+    if "matplotlib" in early and os.path.exists(os.path.join(cwd, "matplotlibrc")):
+        os._exit(1)  # read at the import, from a directory that is mounted only now
     start = {name.split(".")[0] for name in before} | {"sitecustomize", "usercustomize"}
     for place, loaded in [(code, early)] + [(place, early | start) for place in own.split(":")]:
         if os.path.isdir(place) and not loaded.isdisjoint(name.split(".")[0] for name in os.listdir(place)):

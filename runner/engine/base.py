@@ -144,7 +144,8 @@ class Launch:
     scratch: Path
     """A directory of the engine's own for private copies and control files; removed by `Container.remove`."""
     preimport: tuple[str, ...] = ()
-    """Top-level modules that a staged start may import before the inputs exist."""
+    """Modules that a staged start may import before the inputs exist, in this order: dotted names, and
+    `package:name,name` for `from package import name, name`."""
     members: tuple[Launch, ...] = ()
     """One for each instance of a step that has several; then nothing runs with this launch itself."""
     logs: Path | None = None

@@ -15,16 +15,15 @@ from runner.data.shards import Share, deal
 from runner.engine.base import BoundInput, BoundOutput, Image, Launch, StartMode
 from runner.engine.credentials import Credentials
 from runner.engine.render import reproduce_script, shell_script
-from runner.errors import RequirementsError, SpecError
+from runner.errors import RequirementsError
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.materials import Sources, keep, look_at_host_data, materialise, write_config
 from runner.pipeline.plan import PlannedStep
+from runner.pipeline.preimports import preimported
 from runner.pipeline.records import SCHEMA, plain
-from runner.pipeline.scripts import script_of
 from runner.sagemaker.code import COLLECTED, REQUIREMENTS, installing
 from runner.sagemaker.environment import with_image_path
 from runner.sagemaker.job import ContainerJob, InputMount, Member, StepData
-from runner.spec.script import early_imports
 
 Collect = Callable[[ContainerJob, Image, Path], Path]
 """Gives the directory of all that the `requirements.txt` in a step's code asks for; see `Engine.collect`."""
@@ -98,7 +97,7 @@ def _bind(
         config=config,
         kept=kept,
         scratch=layout.scratch,
-        preimport=_preimport(job) if image.mode is StartMode.STAGED else (),
+        preimport=preimported(job, layout.code) if image.mode is StartMode.STAGED else (),
         trace=trace,
     )
     launch = dataclasses.replace(launch, members=tuple(_member(launch, each, layout) for each in job.members))
@@ -182,15 +181,6 @@ def _write_scripts(launch: Launch, layout: StepLayout) -> None:
 def _host_path(target: str, mounts: tuple[BoundOutput, ...]) -> Path:
     wanted = PurePosixPath(target)
     return next(mount.host / wanted.name for mount in mounts if mount.target == str(wanted.parent))
-
-
-def _preimport(job: ContainerJob) -> tuple[str, ...]:
-    """Libraries that the script imports first of all, as its text tells; none when it cannot be read."""
-    script = script_of(job)
-    try:
-        return early_imports(script) if script is not None else ()
-    except SpecError:
-        return ()  # the script itself will say what is wrong with it
 
 
 def _input(item: InputMount, hosts: Mapping[str, Path], sources: Sources, private: Mapping[str, str]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from runner.pipeline.plan import Plan, PlannedStep
 from runner.pipeline.rundir import now
 from runner.pipeline.schedule import Schedule
 from runner.pipeline.settle import infrastructure, write_result
-from runner.pipeline.staging import AHEAD, Staging
+from runner.pipeline.staging import MOST, Staging
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Crashed:
 
 @dataclass(frozen=True, slots=True)
 class Woken:
-    """Output waits in the outbox."""
+    """Output waits in the outbox, or there may be room to prepare another step."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class Driver:
         self.crash: BaseException | None = None
         self._steps: dict[str, PlannedStep] = {step.name: step for step in plan.steps}
         self._schedule, self._shop, self._broadcast, self._inbox = schedule, shop, broadcast, inbox
-        self._staging = Staging(shop)
+        self._staging = Staging(shop, schedule.capacity.cpus, wake=lambda: inbox.put(Woken()))
         self._workers: list[threading.Thread] = []
 
     def drive(self) -> None:
@@ -81,7 +81,7 @@ class Driver:
         """Start what may start, and stage what comes next."""
         for name in self._schedule.start():
             self._spawn(self._steps[name])
-        coming = [self._steps[name] for name in self._schedule.upcoming(AHEAD)]
+        coming = [self._steps[name] for name in self._schedule.upcoming(MOST)]
         staged = [step for step in coming if self._shop.images[step.job.image].mode is StartMode.STAGED]
         self._staging.stage(staged, self._schedule.free_memory())
 
@@ -93,7 +93,7 @@ class Driver:
         except RuntimeError:  # no more threads
             self._staging.give_back(planned, staged)
             raise
-        self._workers.append(worker)
+        self._workers = [*(each for each in self._workers if each.is_alive()), worker]
 
     def _work(self, planned: PlannedStep, staged: Future[Prepared] | None) -> None:
         """A worker thread, from start to end."""

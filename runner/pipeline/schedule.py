@@ -7,13 +7,15 @@ more start, until `done`. Guarantees:
 2. Never more than `jobs` steps run at once, and never more cpus and memory are declared by them than the machine has.
    A step that declares none counts as none: only `jobs` holds it back.
 3. Ready steps start by longest remaining path; a small one may overtake one that does not fit yet, but only
-   `PATIENCE` times: then nothing else starts before it.
+   `PATIENCE` times: then nothing else starts before it. It is looked for among the first `REACH` that are ready.
 4. A step that does not pass blocks those that need it, directly or not, and nothing else. One whose pass is taken back
    blocks those of them that have not started.
+5. All of it takes time in proportion to the steps and edges, however many are ready at once.
 """
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -21,6 +23,7 @@ from types import MappingProxyType
 from runner.pipeline.events import StepState
 
 PATIENCE = 8
+REACH = 64
 _ROUNDING = 1e-9
 _NOT_STARTED = (StepState.WAITING, StepState.READY, StepState.BLOCKED)
 
@@ -59,10 +62,13 @@ class Schedule:
         self._unmet = {task.name: len(set(task.needs)) for task in tasks}
         self._states = {task.name: StepState.WAITING for task in tasks}
         self._reasons: dict[str, str] = {}
-        self._roots: dict[str, tuple[str, ...]] = {}
+        self._roots: dict[str, list[str]] = {}
         self._overtaken = dict.fromkeys(self._tasks, 0)
-        self._ready: list[str] = []
+        self._ready: list[str] = []  # sorted by rank
         self._running: set[str] = set()
+        self._coming: tuple[int, tuple[str, ...]] | None = (
+            None  # the last answer of `upcoming`, until something changes
+        )
         self._refuse_misfits()
         self._make_ready(name for name, unmet in self._unmet.items() if not unmet)
 
@@ -75,17 +81,24 @@ class Schedule:
         return frozenset(self._running)
 
     @property
+    def capacity(self) -> Capacity:
+        return self._capacity
+
+    @property
     def done(self) -> bool:
         """Nothing runs and nothing will."""
         return not self._running and not self._ready
 
     def reason(self, name: str) -> str:
         """Why a blocked or cancelled step did not start; empty for any other."""
-        return self._reasons.get(name, "")
+        if name not in self._roots:
+            return self._reasons.get(name, "")
+        causes = ", ".join(f"'{cause}'" for cause in self._roots[name])
+        return f"needs {causes}, which did not pass"
 
     def blocked_by(self, name: str) -> tuple[str, ...]:
         """The steps that failed and so keep this one from running, in the order in which they failed."""
-        return self._roots.get(name, ())
+        return tuple(self._roots.get(name, ()))
 
     def free_memory(self) -> int:
         """Bytes that no running step has declared."""
@@ -95,11 +108,13 @@ class Schedule:
         """The steps to start now, first things first. They count as running from here on."""
         started: list[str] = []
         passed_over: list[str] = []
-        for name in self._ready:
-            if len(self._running) >= self._capacity.jobs:
+        places: list[int] = []
+        for place, name in enumerate(self._ready):
+            if len(self._running) >= self._capacity.jobs or len(passed_over) >= REACH:
                 break
             if self._fits(self._tasks[name]):
                 self._running.add(name)
+                places.append(place)
                 self._states[name] = StepState.RUNNING
                 started.append(name)
                 for other in passed_over:
@@ -108,12 +123,16 @@ class Schedule:
                 break
             else:
                 passed_over.append(name)
-        self._ready = [name for name in self._ready if name not in self._running]
+        for place in reversed(places):
+            del self._ready[place]
+        if started:
+            self._coming = None
         return tuple(started)
 
     def finish(self, name: str, *, passed: bool) -> tuple[str, ...]:
         """A running step ended. Returns the steps that this brought to a final state without a start."""
         self._running.remove(name)
+        self._coming = None
         self._states[name] = StepState.PASSED if passed else StepState.FAILED
         if passed:
             self._make_ready(self._met(name))
@@ -138,11 +157,19 @@ class Schedule:
             self._states[name] = StepState.CANCELLED
             self._reasons[name] = reason
         self._ready.clear()
+        self._coming = None
         return tuple(ended)
 
     def upcoming(self, count: int) -> tuple[str, ...]:
         """At most `count` steps that have not started, in the order in which they will be needed if all goes well:
         ready ones, then those that wait for running ones only, then those that wait for these, and so on."""
+        if self._coming is None or self._coming[0] != count:
+            self._coming = count, self._look_ahead(count)
+        return self._coming[1]
+
+    def _look_ahead(self, count: int) -> tuple[str, ...]:
+        if len(self._ready) >= count:
+            return tuple(self._ready[:count])
         level = list(self._ready)
         found: list[str] = []
         seen = set(level) | self._running
@@ -176,10 +203,9 @@ class Schedule:
         return [c for c in self._consumers[name] if not self._unmet[c] and self._states[c] is StepState.WAITING]
 
     def _make_ready(self, names: Iterable[str]) -> None:
-        for name in names:
+        for name in sorted(names, key=self._rank.__getitem__):
             self._states[name] = StepState.READY
-            self._ready.append(name)
-        self._ready.sort(key=self._rank.__getitem__)
+            insort(self._ready, name, key=self._rank.__getitem__)
 
     def _block(self, root: str) -> tuple[str, ...]:
         """Block all descendants that have not started; one that is blocked already gains a cause."""
@@ -196,10 +222,7 @@ class Schedule:
             if self._states[name] is not StepState.BLOCKED:
                 ended.append(name)
             self._states[name] = StepState.BLOCKED
-            self._roots[name] = (*self._roots.get(name, ()), root)
-            causes = ", ".join(f"'{cause}'" for cause in self._roots[name])
-            self._reasons[name] = f"needs {causes}, which did not pass"
-        self._ready = [name for name in self._ready if self._states[name] is StepState.READY]
+            self._roots.setdefault(name, []).append(root)
         return tuple(sorted(ended, key=self._order.__getitem__))
 
     def _refuse_misfits(self) -> None:

@@ -1,49 +1,72 @@
 """Containers that start ahead of need, so that a step whose inputs are ready runs at once.
 
-At most `AHEAD` steps are prepared ahead, in the order in which they will be needed; fewer while steps that are due are
-still being prepared, since to start a container takes a whole CPU, and they come first. A waiting container holds
-little memory, whatever its step declares, so it is admitted loosely: each counts as `IDLE_MEMORY` against what running
-steps leave. Staging never makes a step worse: if it fails, the step is prepared again when its turn comes.
+Steps are prepared ahead in the order in which they will be needed, as many as there is memory for. A waiting container
+holds little, whatever its step declares, so it is admitted loosely: each counts as `IDLE_MEMORY` against what running
+steps leave. A step that is due always comes first: it is prepared by its own worker and never stands in a queue, and
+since to start a container takes a whole CPU, one CPU is left to what runs, and one to each step that is being prepared
+because it is due. Staging never makes a step worse: if it fails, the step is prepared again when its turn comes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
 from runner.errors import Abandoned, EnvironmentFault, RequirementsError
 from runner.pipeline.attempt import Prepared, Workshop
 from runner.pipeline.plan import PlannedStep
 
-AHEAD = 2
+MOST = 16
+"""Containers that wait at a time: more than any usual machine runs while it prepares as many again. Each is to be
+removed, should the run end at a failure."""
 IDLE_MEMORY = 256 << 20
 """Bytes that an interpreter with its imports takes while it waits."""
+_REMOVERS = 4
 
 
 class Staging:
-    """Used from the main thread, but for what `obtain` returns."""
+    """Used from the main thread, but for what `obtain` returns. `wake` is called from another one whenever there may be
+    room for more; then `stage` is to be called again."""
 
-    def __init__(self, shop: Workshop) -> None:
-        self._shop = shop
-        self._pool = ThreadPoolExecutor(AHEAD, thread_name_prefix="staging")
+    def __init__(self, shop: Workshop, cpus: float, wake: Callable[[], None]) -> None:
+        self._shop, self._wake = shop, wake
+        self._cpus = max(1, int(cpus))
+        self._lanes = max(1, self._cpus - 1)
+        self._pool = ThreadPoolExecutor(self._lanes, thread_name_prefix="staging")
+        self._removers = ThreadPoolExecutor(_REMOVERS, thread_name_prefix="staging-end")
         self._staged: dict[str, tuple[PlannedStep, Future[Prepared]]] = {}
+        self._begun: list[Future[Prepared]] = []
         self._due: set[str] = set()
         self._drops: list[Future[None]] = []
 
     def stage(self, wanted: Sequence[PlannedStep], free_memory: int) -> None:
         """Begin to prepare what is wanted and is not yet, as far as there is room."""
+        held = sum(step.job.instance_count for step, _ in self._staged.values())
         for planned in wanted:
-            waiting = [*(step for step, _ in self._staged.values()), planned]
-            room = sum(step.job.instance_count for step in waiting) * IDLE_MEMORY <= free_memory
-            if len(self._staged) + len(self._due) < AHEAD and room and planned.name not in self._staged:
-                self._staged[planned.name] = (planned, self._pool.submit(self._shop.prepare, planned))
+            if not self._has_lane():
+                return
+            held += planned.job.instance_count
+            if planned.name in self._staged:
+                held -= planned.job.instance_count
+            elif len(self._staged) >= MOST or held * IDLE_MEMORY > free_memory:
+                return
+            else:
+                future = self._pool.submit(self._shop.prepare, planned)
+                self._staged[planned.name] = (planned, future)
+                self._begun.append(future)
+                future.add_done_callback(lambda _: self._wake())
+
+    def _has_lane(self) -> bool:
+        self._begun = [future for future in self._begun if not future.done()]
+        return len(self._begun) < self._lanes and len(self._begun) + len(self._due) < self._cpus
 
     def take(self, planned: PlannedStep) -> Future[Prepared] | None:
         """The container of a step that starts now; the caller owns it from here on."""
-        staged = self._staged.pop(planned.name, None)
-        if staged is None:
+        _, staged = self._staged.pop(planned.name, (None, None))
+        if staged is None or staged.cancel():  # what has not begun yet would begin later than the step itself does
             self._due.add(planned.name)
-        return staged[1] if staged is not None else None
+            return None
+        return staged
 
     def under_way(self, step: str) -> None:
         """A step runs, or has ended: nothing is prepared for it any more."""
@@ -72,17 +95,19 @@ class Staging:
         """Remove the staged containers of these steps, or of all: they are not needed. Returns at once."""
         for name in [*self._staged] if steps is None else [name for name in steps if name in self._staged]:
             _, future = self._staged.pop(name)
-            self._drops.append(self._pool.submit(self._drop, name, future))
+            if not future.cancel():
+                self._drops.append(self._removers.submit(self._drop, name, future))
 
     def close(self) -> None:
         """Remove what is left, and wait until it is gone. Raises what no fault of the environment explains."""
         self.drain()
         self._pool.shutdown(wait=True)
+        self._removers.shutdown(wait=True)
         for drop in self._drops:
             drop.result()
 
     def _drop(self, name: str, staged: Future[Prepared]) -> None:
-        """Waits for a preparation that is under way; the pool began that one before this."""
+        """Waits for a preparation that is under way."""
         try:
             prepared = staged.result()
         except (EnvironmentFault, RequirementsError):

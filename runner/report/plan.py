@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from runner.engine.standins import parse, refusal, stand_in
+from runner.pipeline.preimports import planned
 from runner.report.failure import shown_path
 from runner.report.history import when
 from runner.report.style import PLAIN, Style
@@ -113,7 +114,20 @@ def _rows(step: PlannedStep, plan: Plan, style: Style) -> Iterator[Row]:
     yield "network", _network(job)
     if job.credentials != "none":
         yield "aws", f"this machine's credentials, by {job.credentials}"
+    yield from _early(job)
     yield "starts", f"when {listed(step.needs)} passed" if step.needs else "at once"
+
+
+def _early(job: ContainerJob) -> Iterator[Row]:
+    """What may be imported before the script starts, and what ends that; no row where there is nothing to tell."""
+    if not job.preimport:
+        yield "early", "nothing is imported before the script starts: preimport: false"
+    elif (found := planned(job)) is not None and found.modules:
+        yield "early", f"imports {listed(found.modules)}"
+        if found.end is not None:
+            yield "early", f"up to {one_line(str(found.end))}"
+    elif found is not None and found.end is not None and found.end.module:
+        yield "early", f"imports nothing: {one_line(str(found.end))}"
 
 
 def _packages(job: ContainerJob) -> Iterator[Row]:
@@ -219,7 +233,8 @@ def limits(limits: Limits) -> str:
 
 
 def document(plan: Plan, reuse: Reuse) -> dict[str, Any]:
-    """The JSON form: as `plan.json` in a run directory, and what would stand for images of SageMaker's."""
+    """The JSON form: as `plan.json` in a run directory, what would stand for images of SageMaker's, and what would be
+    imported before each Python script starts."""
     asked = {step.name: (step.job.image, stand_in(step.job.image, serve=step.job.serves)) for step in plan.steps}
     return {
         **plan.to_json(),
@@ -228,5 +243,10 @@ def document(plan: Plan, reuse: Reuse) -> dict[str, Any]:
             step: {"asked": uri, "image": stand.image, "differs": stand.differs()}
             for step, (uri, stand) in asked.items()
             if stand is not None
+        },
+        "early_imports": {
+            step.name: {"modules": list(found.modules), "until": None if found.end is None else str(found.end)}
+            for step in plan.steps
+            if step.job.preimport and (found := planned(step.job)) is not None
         },
     }

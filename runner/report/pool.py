@@ -30,5 +30,6 @@ def text(found: Mapping[str, Any], memory: Mapping[str, int]) -> str:
 
 def _line(each: Mapping[str, Any], memory: int | None) -> tuple[str, str]:
     size = f"{memory >> 20} MiB" if memory is not None else "?"
-    imports = f", has imported {', '.join(each['modules'])}" if each["modules"] else ""
+    modules = ", ".join(entry.partition(":")[0] for entry in each["modules"])
+    imports = f", has imported {modules}" if modules else ""
     return each["step"], f"{each['id'][:12]}  image '{each['image']}', {each['age']:.0f} s old, {size}{imports}"

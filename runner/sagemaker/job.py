@@ -182,6 +182,8 @@ class ContainerJob:
     """One for each instance, sorted by host name; none when there is one instance only."""
     credentials: str = "none"
     """`none`, `environment` or `endpoint`. The credentials themselves are never in a job."""
+    preimport: bool = True
+    """Whether libraries may be imported before the script starts. No result depends on it."""
     transform: Transform | None = None
     """Of a transform step: the container serves, and a client posts the input `data` and writes the output."""
 

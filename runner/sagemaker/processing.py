@@ -57,6 +57,7 @@ def job(request: Request) -> ContainerJob:
         instance_type=spec.instance_type,
         instance_count=spec.instance_count,
         credentials=spec.credentials.value,
+        preimport=spec.preimport,
         requirements="python" if spec.is_framework else None,
     )
 

@@ -48,6 +48,7 @@ def job(request: Request) -> ContainerJob:
         instance_type=spec.instance_type,
         instance_count=spec.instance_count,
         credentials=spec.credentials.value,
+        preimport=spec.preimport,
         checkpoints=None if spec.checkpoints is None else str(request.pipeline.host(spec.checkpoints)),
         requirements="python3" if mode and spec.source_dir is not None else None,
     )

@@ -191,6 +191,8 @@ class StepSpec(Strict):
     """Seconds, or `90s`, `5m`, `1h`: then the step is stopped and has failed. Without it there is no limit."""
     stop_grace: Grace = 120.0
     """Seconds (or `5m`) from SIGTERM to SIGKILL (a transform's server: 30); an interrupted run waits 1 second."""
+    preimport: Annotated[bool, before(fold.flag, bool)] = True
+    """`false`: nothing is imported before the script starts, not even well-known libraries; see `plan`."""
     network: Network = Network.NONE
     """`none` (the default): the step reaches nothing but its own instances; `bridge`: Docker's usual network."""
 

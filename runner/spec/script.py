@@ -86,32 +86,6 @@ def _root(node: ast.AST) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-_KNOWN = frozenset(
-    {"boto3", "botocore", "catboost", "joblib", "lightgbm", "matplotlib", "numpy", "pandas", "pyarrow", "requests"}
-    | {"scipy", "seaborn", "sklearn", "statsmodels", "xgboost", "yaml"}
-)
-"""Libraries whose import looks neither at /opt/ml nor at anything else that a step brings with it."""
-
-
-def early_imports(path: Path) -> tuple[str, ...]:
-    """Known libraries that may be imported before the script starts, without the script being able to tell.
-
-    Only those of the unbroken run of imports at its top: from the first other statement on, the script may have changed
-    what an import finds (`sys.path`) or does (`OMP_NUM_THREADS`), and so may a module that is not known here. Raises
-    SpecError as `third_party_imports` does.
-    """
-    found: dict[str, None] = {}
-    for statement in parse(path).body:
-        names = _imported(statement)
-        if names is None and not _is_docstring(statement):
-            break
-        third_party = [name for name in names or () if name not in sys.stdlib_module_names]
-        if any(name not in _KNOWN or is_neighbour(path, name) for name in third_party):
-            break
-        found |= dict.fromkeys(third_party)
-    return tuple(found)
-
-
 def _imported(statement: ast.stmt) -> list[str] | None:
     """Top-level names that an import statement imports; None when it is another kind of statement."""
     if isinstance(statement, ast.Import):
@@ -119,10 +93,6 @@ def _imported(statement: ast.stmt) -> list[str] | None:
     if isinstance(statement, ast.ImportFrom):
         return [statement.module.partition(".")[0]] if statement.module and not statement.level else ["."]
     return None
-
-
-def _is_docstring(statement: ast.stmt) -> bool:
-    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
 
 
 def parse(path: Path) -> ast.Module:
@@ -153,20 +123,25 @@ def read(path: Path) -> Source:
     Raises SpecError, with the line and a caret where there is one: a file that cannot be read, is longer than
     `LONGEST`, holds NUL bytes, is not in its encoding, or is not valid Python.
     """
-    source = _bytes(path)
+    source = source_of(path)
+    return Source(path, tree_of(source, str(path)), _lines(source))
+
+
+def tree_of(source: bytes, path: str) -> ast.Module:
+    """The syntax tree of what `source_of` gave. Raises SpecError, as `read` does."""
     try:
         with _PARSER, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about the script's own style: its own run will show them
-            tree = ast.parse(_characters(source), filename=str(path))
+            return ast.parse(_characters(source), filename=path)
     except SyntaxError as error:
         place = (error.lineno or 0, error.offset or 1)
-        raise _refused(path, *place, f"{error.msg}{_excerpt(source, *place)}") from None
+        raise _refused(Path(path), *place, f"{error.msg}{_excerpt(source, *place)}") from None
     except (ValueError, RecursionError, MemoryError) as error:
-        raise _refused(path, 0, 0, f"{error or 'too deeply nested'}") from None
-    return Source(path, tree, _lines(source))
+        raise _refused(Path(path), 0, 0, f"{error or 'too deeply nested'}") from None
 
 
-def _bytes(path: Path) -> bytes:
+def source_of(path: Path) -> bytes:
+    """A script's bytes, when they may be Python. Raises SpecError, as `read` does."""
     from runner.spec.document import shown
 
     try:

@@ -71,6 +71,8 @@ print([reach(f"/proc/1/{name}") for name in ("root", "cwd")], opened)
 def test_modules_are_imported_early_and_the_streams_stay_exact(bench: Workbench) -> None:
     quiet = bench.script("import sys; print('sqlite3' in sys.modules)", preimport=("sqlite3",))
     assert quiet.stdout == b"True\n"
+    of_package = "import sys; print([name for name in ('xml.dom', 'xml.sax') if name in sys.modules])"
+    assert bench.script(of_package, preimport=("xml:dom,no_such_name",)).stdout == b"['xml.dom']\n"
     noisy = bench.script("import sys\nprint('this' in sys.modules)\nimport this", preimport=("this",))
     assert noisy.stdout.startswith(b"False\nThe Zen of Python")
     broken = bench.script("print('still here')", preimport=("no_such_module_at_all",))
@@ -140,12 +142,20 @@ def test_a_file_beside_the_script_wins(
 
 @pytest.fixture(scope="module")
 def odd_modules(engine: Any, python_image: str) -> Iterator[Image]:
-    """An image with a module that is slow to import, and one that writes more than a pipe holds."""
+    """An image with modules that do at their import what most do not."""
     loud, slow = "import sys; sys.stdout.write('n' * 200000)", "import time; time.sleep(4)"
+    busy = "import threading, time; threading.Thread(target=time.sleep, args=(0.1,)).start()"
+    asking = """try:
+    import turbo
+except ImportError:
+    turbo = None"""
     write = f"""import sysconfig, pathlib
 p = pathlib.Path(sysconfig.get_paths()['purelib'])
 (p / 'loud_import.py').write_text({loud!r})
-(p / 'slow_import.py').write_text({slow!r})"""
+(p / 'slow_import.py').write_text({slow!r})
+(p / 'busy_import.py').write_text({busy!r})
+(p / 'asking_import.py').write_text({asking!r})
+(p / 'matplotlib.py').write_text("import os; found = os.path.exists('matplotlibrc')")"""
     docker = client()
     tag = "run-pipeline-test:odd-modules"
     text = f"FROM {python_image}\nRUN {json.dumps(['python3', '-c', write])}\n"
@@ -159,6 +169,32 @@ def test_an_import_that_writes_much_is_begun_again(bench: Workbench, odd_modules
     bench.image = odd_modules
     ended = bench.script("print('before', flush=True)\nimport loud_import", preimport=("loud_import",))
     assert (ended.outcome.verdict, ended.stdout) == (Verdict.PASSED, b"before\n" + b"n" * 200000)
+
+
+def test_an_import_that_starts_a_thread_is_begun_again(bench: Workbench, odd_modules: Image) -> None:
+    bench.image = odd_modules
+    ended = bench.script("import sys; print('busy_import' in sys.modules)", preimport=("busy_import",))
+    assert (ended.outcome.verdict, ended.stdout) == (Verdict.PASSED, b"False\n")
+
+
+def test_an_optional_module_beside_the_script_is_found(bench: Workbench, odd_modules: Image) -> None:
+    """The early import looked for it in vain, before the script's directory was mounted."""
+    bench.image = odd_modules
+    script = "import sys\nprint(len(sys.meta_path))\nimport asking_import\nprint(asking_import.turbo)"
+    alone = same(bench, script, preimport=("asking_import",))
+    assert alone.stdout.endswith(b"None\n")
+    ended = same(bench, script, {"turbo.py": ""}, preimport=("asking_import",))
+    assert b"/turbo.py'>\n" in ended.stdout
+
+
+def test_a_settings_file_in_the_working_directory_counts(bench: Workbench, odd_modules: Image) -> None:
+    """Of matplotlib; here a module of that name stands for it."""
+    bench.image = odd_modules
+    script = "import os, matplotlib\nprint(matplotlib.found, os.getcwd())"
+    options = {"entrypoint": ("python3", "script.py"), "working_dir": "/opt/ml/processing/input/code"}
+    same(bench, script, preimport=("matplotlib",), **options)
+    ended = same(bench, script, {"matplotlibrc": ""}, preimport=("matplotlib",), **options)
+    assert ended.stdout.startswith(b"True")
 
 
 def test_a_stop_during_an_early_import_lets_nothing_run(bench: Workbench, odd_modules: Image) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from runner.pipeline import schedule as schedule_module
 from runner.pipeline.events import StepState
 from runner.pipeline.schedule import PATIENCE, Capacity, Schedule, Task
 
@@ -210,3 +214,49 @@ def test_invariants(tasks: list[Task], jobs: int, keep_going: bool, data: st.Dat
         failed_needs = [n for n in by_name[name].needs if schedule.states[n] in (StepState.FAILED, StepState.BLOCKED)]
         if keep_going and "stopped" not in {schedule.reason(n) for n in by_name}:
             assert (state is StepState.BLOCKED) == bool(failed_needs)
+
+
+def lines_executed(steps: int, shape: str) -> int:
+    """Lines of `schedule.py` that a whole run takes: a measure that no other process disturbs."""
+    width = {"chain": 1, "layers": 20, "wide": steps, "small ones behind large ones": steps}[shape]
+    large = 3.0 if shape.startswith("small") else 0.0
+    tasks = [
+        Task(f"s{n}", (f"s{n - width}",) if n >= width else (), float(steps - n), cpus=large if n % 2 else 1.0)
+        for n in range(steps)
+    ]
+    counted = [0]
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        if frame.f_code.co_filename != schedule_module.__file__:
+            return None
+        counted[0] += event == "line"
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        schedule, running = Schedule(tasks, Capacity(4, 1 << 30, 4)), list[str]()
+        while not schedule.done:
+            running += schedule.start()
+            assert len(schedule.upcoming(16)) <= 16
+            assert schedule.upcoming(16) == schedule.upcoming(16)
+            schedule.finish(running.pop(0), passed=True)
+    finally:
+        sys.settrace(before)
+    assert set(schedule.states.values()) == {StepState.PASSED}
+    return counted[0]
+
+
+@pytest.mark.parametrize("shape", ["chain", "layers", "wide", "small ones behind large ones"])
+def test_a_run_takes_steps_in_proportion_to_its_size(shape: str) -> None:
+    assert lines_executed(3000, shape) / lines_executed(300, shape) < 12
+
+
+def test_many_failures_block_one_step_and_name_them_all() -> None:
+    tasks = [*(Task(f"f{n}") for n in range(300)), Task("end", tuple(f"f{n}" for n in range(300)))]
+    schedule = Schedule(tasks, Capacity(400, 1 << 30, 400), keep_going=True)
+    for name in schedule.start():
+        schedule.finish(name, passed=False)
+    assert schedule.done
+    assert schedule.blocked_by("end") == tuple(f"f{n}" for n in range(300))
+    assert schedule.reason("end").startswith("needs 'f0', 'f1', ")

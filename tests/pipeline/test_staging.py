@@ -5,62 +5,179 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
-from pipeline.helpers import PATIENCE, Gates, Harness, step, verdicts
+from pipeline.helpers import PATIENCE, Gates, Harness, plan_of, step, verdicts
 
 from runner.engine.base import StartMode
 from runner.engine.fake import Canned, FakeEngine, FakeStep
 from runner.errors import EnvironmentFault, InternalError
 from runner.pipeline.events import Notice
+from runner.pipeline.plan import PlannedStep
+from runner.pipeline.staging import MOST, Staging
+from runner.spec.models import StepSpec
 
 
-def test_the_next_steps_are_prepared_while_one_runs_and_no_more(tmp_path: Path) -> None:
+def chain(length: int) -> dict[str, StepSpec]:
+    """`s00` to `sNN`, each with the one before as its input."""
+    return {f"s{n:02}": step(*([f"s{n - 1:02}"] if n else [])) for n in range(length)}
+
+
+def prepared(engine: FakeEngine) -> list[str]:
+    return [name for point, name in engine.journal if point == "prepare"]
+
+
+def write(s: FakeStep) -> int:
+    (s.outputs["out"] / "f").write_text("1")
+    return 0
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 8])
+def test_the_next_steps_are_prepared_while_one_runs_and_no_more(tmp_path: Path, cpus: int) -> None:
+    steps = chain(MOST + 4)
     gates = Gates()
-    for name in ("b", "c"):
-        gates.reached["prepare", name] = threading.Event()
-    engine = FakeEngine(mode=StartMode.STAGED, hook=gates)
+    gates.reached = {("prepare", name): threading.Event() for name in steps}
+    engine = FakeEngine(default=write, mode=StartMode.STAGED, hook=gates, cpus=cpus)
+    names = list(steps)
 
     def first(s: FakeStep) -> int:
-        (s.outputs["out"] / "f").write_text("1")
-        assert gates.reached["prepare", "b"].wait(PATIENCE)
-        assert gates.reached["prepare", "c"].wait(PATIENCE)
-        assert ("prepare", "d") not in engine.journal
-        return 0
+        assert all(gates.reached["prepare", name].wait(PATIENCE) for name in names[1 : MOST + 1])
+        assert names[MOST + 1] not in prepared(engine)
+        return write(s)
 
-    engine.scripts["a"] = first
-    finished = Harness(tmp_path, engine).execute(a=step(), b=step("a"), c=step("b"), d=step("c"))
-    assert finished.exit_code == 0
-    assert [name for point, name in engine.journal if point == "run"] == ["a", "b", "c", "d"]
-    assert len([1 for point, _ in engine.journal if point == "prepare"]) == 4
+    engine.scripts["s00"] = first
+    assert Harness(tmp_path, engine).execute(**steps).exit_code == 0
+    assert [name for point, name in engine.journal if point == "run"] == names
+    assert sorted(prepared(engine)) == names
 
 
-def test_a_step_that_is_due_is_prepared_with_one_other_at_most(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("memory", "instances", "waiting"), [(1 << 30, 1, 4), (1 << 30, 3, 1), (300 << 20, 1, 1)])
+def test_no_more_are_prepared_than_there_is_memory_for(
+    tmp_path: Path, memory: int, instances: int, waiting: int
+) -> None:
     gates = Gates()
-    due = gates.block("prepare", "a")
-    for name in ("b", "c"):
-        gates.reached["prepare", name] = threading.Event()
-    engine = FakeEngine(mode=StartMode.STAGED, hook=gates)
+    steps = {f"s{n}": step(*([f"s{n - 1}"] if n else []), instance_count=instances if n else 1) for n in range(7)}
+    gates.reached = {("prepare", name): threading.Event() for name in steps}
+    engine = FakeEngine(default=write, mode=StartMode.STAGED, memory=memory, hook=gates)
+
+    def first(s: FakeStep) -> int:
+        assert all(gates.reached["prepare", f"s{n}"].wait(PATIENCE) for n in range(1, waiting + 1))
+        gates.reached["prepare", f"s{waiting + 1}"].wait(0.2)
+        assert len(set(prepared(engine))) == waiting + 1
+        return write(s)
+
+    engine.scripts["s0"] = first
+    assert Harness(tmp_path, engine).execute(**steps).exit_code == 0
+
+
+@pytest.mark.parametrize(("cpus", "expected"), [(1, ["a"]), (2, ["a", "b"]), (3, ["a", "b", "c"])])
+def test_a_cpu_is_left_to_a_step_that_is_due(tmp_path: Path, cpus: int, expected: list[str]) -> None:
+    """While it is prepared, no more others are than there are CPUs beside it."""
+    gates = Gates()
+    held = [gates.block("prepare", name) for name in "abc"]
+    gates.reached["prepare", "d"] = threading.Event()
+    engine = FakeEngine(default=write, mode=StartMode.STAGED, hook=gates, cpus=cpus)
     began: list[str] = []
 
-    def first(s: FakeStep) -> int:
-        assert gates.reached["prepare", "c"].wait(PATIENCE), "not staged while 'a' runs"
-        (s.outputs["out"] / "f").write_text("1")
-        return 0
-
     def release() -> None:
-        if gates.reached["prepare", "b"].wait(PATIENCE):
-            gates.reached["prepare", "c"].wait(0.2)
-            began.extend(name for point, name in engine.journal if point == "prepare")
-        due.set()
+        for name in expected:
+            gates.reached["prepare", name].wait(PATIENCE)
+        gates.reached["prepare", "abcd"[len(expected)]].wait(0.2)
+        began.extend(prepared(engine))
+        for each in held:
+            each.set()
 
-    engine.scripts["a"] = first
     helper = threading.Thread(target=release)
     helper.start()
-    finished = Harness(tmp_path, engine).execute(a=step(), b=step("a"), c=step("b"))
+    finished = Harness(tmp_path, engine).execute(a=step(), b=step("a"), c=step("b"), d=step("c"))
     helper.join()
     assert finished.exit_code == 0
-    assert sorted(began) == ["a", "b"]
+    assert sorted(began) == expected
+
+
+@pytest.mark.parametrize("cpus", [1, 2, 3])
+def test_what_is_due_never_stands_behind_what_is_prepared_ahead(tmp_path: Path, cpus: int) -> None:
+    """All lanes are held by preparations that end only when the step that is due has run."""
+    gates = Gates()
+    held = [f"later{n}" for n in range(4)]
+    releases = [gates.block("prepare", name) for name in held]
+    engine = FakeEngine(default=write, mode=StartMode.STAGED, hook=gates, cpus=cpus)
+
+    def first(s: FakeStep) -> int:
+        assert all(gates.reached["prepare", name].wait(PATIENCE) for name in held[: max(1, cpus - 1)])
+        return write(s)
+
+    def urgent(s: FakeStep) -> int:
+        for release in releases:
+            release.set()
+        return write(s)
+
+    engine.scripts.update(first=first, urgent=urgent)
+    # Each `later` has the longer path ahead of it, and so is wanted before `urgent`, which is due with them.
+    later = {name: step("first") for name in held}
+    ends = {f"end{n}": step(f"later{n}") for n in range(4)}
+    steps = {"first": step(), **later, **ends, "urgent": step("first")}
+    assert Harness(tmp_path, engine, jobs=8).execute(**steps).exit_code == 0
+
+
+def test_what_has_not_begun_is_taken_back_by_the_step_that_is_due(tmp_path: Path) -> None:
+    """More was asked for than one lane can begin: the step does not wait for its turn there."""
+    shop = Blocked()
+    staging = Staging(cast(Any, shop), 2, lambda: None)
+    a, b = (plan_of(tmp_path, {name: step()}).steps[0] for name in "ab")
+    staging.stage([a, b], 1 << 40)
+    assert shop.began.wait(PATIENCE)
+    queued = staging._pool.submit(shop.prepare, b)
+    staging._staged["b"] = (b, queued)
+    assert staging.take(b) is None
+    assert queued.cancelled()
+    shop.release.set()
+    taken = staging.take(a)
+    assert taken is not None
+    assert staging.obtain(a, taken) == "a"
+    staging.close()
+    assert shop.prepared == ["a"]
+
+
+class Blocked:
+    """A workshop that prepares when it is told to."""
+
+    def __init__(self) -> None:
+        self.began, self.release = threading.Event(), threading.Event()
+        self.prepared: list[str] = []
+
+    def prepare(self, planned: PlannedStep) -> str:
+        self.began.set()
+        assert self.release.wait(PATIENCE)
+        self.prepared.append(planned.name)
+        return planned.name
+
+
+def test_what_was_prepared_in_vain_is_removed_with_its_files(tmp_path: Path) -> None:
+    steps = chain(MOST + 4)
+    gates = Gates()
+    gates.reached = {("prepare", name): threading.Event() for name in steps}
+    engine = FakeEngine(mode=StartMode.STAGED, hook=gates, default=write)
+
+    def fail(_: FakeStep) -> int:
+        assert all(gates.reached["prepare", name].wait(PATIENCE) for name in list(steps)[1 : MOST + 1])
+        return 1
+
+    engine.scripts["s00"] = fail
+    harness = Harness(tmp_path, engine)
+    assert harness.execute(**steps).exit_code == 1
+    assert {name for point, name in engine.journal if point == "remove"} == set(list(steps)[: MOST + 1])
+    assert [path.name for path in (harness.root / "steps").iterdir()] == ["s00"]
+
+
+def test_a_fan_out_of_fifty_runs_each_once(tmp_path: Path) -> None:
+    wide = {f"w{n:02}": step("root") for n in range(50)}
+    engine = FakeEngine(default=write, mode=StartMode.STAGED)
+    finished = Harness(tmp_path, engine).execute(root=step(), **wide, end=step(*wide))
+    assert finished.exit_code == 0
+    assert sorted(name for point, name in engine.journal if point == "run") == sorted(["root", *wide, "end"])
+    assert sorted(prepared(engine)) == sorted(["root", *wide, "end"])
 
 
 def test_plain_and_cold_steps_are_not_prepared_ahead(tmp_path: Path) -> None:

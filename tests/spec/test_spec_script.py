@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from runner.errors import SpecError
-from runner.spec.script import early_imports, third_party_imports
+from runner.spec.script import third_party_imports
 
 
 def imports(path: Path, text: str) -> tuple[str, ...]:
@@ -152,25 +152,3 @@ def test_many_threads_may_read_scripts_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(read, range(200)))
     assert found == [("pandas",)] * 200
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        (
-            '"""Doc."""\nfrom __future__ import annotations\nimport os\nimport pandas, numpy\n',
-            ("pandas", "numpy"),
-        ),
-        ("import os\nos.environ['OMP_NUM_THREADS'] = '1'\nimport numpy\n", ()),
-        ("import numpy\nimport sys\nsys.path.insert(0, 'vendor')\nimport pandas\n", ("numpy",)),
-        ("import settings_of_ours\nimport numpy\n", ()),
-        ("import numpy\nimport helpers\nimport pandas\n", ("numpy",)),
-        ("from . import x\nimport numpy\n", ()),
-        ("try:\n    import lightgbm\nexcept ImportError:\n    pass\n", ()),
-        ("from sklearn.metrics import auc\nx = 1\n", ("sklearn",)),
-    ],
-)
-def test_early_imports_end_where_the_script_could_tell(tmp_path: Path, text: str, found: tuple[str, ...]) -> None:
-    (tmp_path / "helpers.py").write_text("")
-    (tmp_path / "script.py").write_text(text)
-    assert early_imports(tmp_path / "script.py") == found

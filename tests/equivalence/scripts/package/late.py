@@ -1,0 +1,1 @@
+print("late", __spec__.parent)
