@@ -13,12 +13,13 @@ class Known:
     """Words of the README's table."""
 
 
-_OURS = frozenset({"plain", "staged"})
-_STAGED = frozenset({"staged"})
+_STAGED = frozenset({"staged", "warm", "edited"})
+_OURS = _STAGED | {"plain"}
 _WRITABLE = Known(_OURS, "directories of a cold container are writable for everybody")
 
 KNOWN = {
     "pid": Known(_OURS, "the script is process 1"),
+    "cmdline": Known(frozenset({"edited"}), "`/proc/self/cmdline`"),
     "proc environ": Known(_OURS, "`/proc/self/environ`"),
     "descriptors": Known(_OURS, "`/proc/self/fd`"),
     "gc counters": Known(_OURS, "the garbage collector's counters"),

@@ -53,7 +53,8 @@ class Warmed(Workbench):
         stdout, stderr = bytearray(), bytearray()
         try:
             assert container.id == expected, "it did not take the container that was ready"
-            outcome = container.run(stdout.extend, stderr.extend)
+            container.run(stdout.extend, stderr.extend)
+            outcome = container.confirm()
         finally:
             container.remove()
         return Ended(outcome, bytes(stdout), bytes(stderr), launch)
