@@ -35,17 +35,21 @@ import time
 from runner.agent.credentials import Endpoint
 from runner.agent.data import Placement, give_back, remove_hook
 from runner.agent.errands import probe, reclaim
-from runner.agent.kernel import PR_SET_DUMPABLE, WATCHED, Failure, MemoryKills, libc, read_signals, signal_descriptor
+from runner.agent.kernel import (
+    PR_SET_DUMPABLE,
+    WATCHED,
+    Failure,
+    MemoryKills,
+    end_the_rest,
+    libc,
+    read_signals,
+    signal_descriptor,
+    write_all,
+)
 from runner.agent.script import Staging, open_to_user, script_environment, spawn
 from runner.agent.trace import Trace
 
 NOTES = 20  # how many notes a report holds: a script must not be able to make it long
-REAP_SECONDS = 10.0
-
-
-def write_all(descriptor, data):
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 class Agent:
@@ -247,7 +251,7 @@ class Agent:
         return self.waiting is not None and (not self.running or self.waiting.untouched())
 
     def finish(self):
-        self.end_the_rest()
+        end_the_rest(self.signals)
         if self.job is not None:
             try:
                 if self.job["give_back"]:
@@ -256,26 +260,6 @@ class Agent:
                 self.notes.append("not handed back: %s" % error)
             self.report()
         return self.status if self.status >= 0 else 128 - self.status
-
-    def end_the_rest(self):
-        """What the script left behind ends with it, as it does when the script is PID 1.
-
-        PID 1 inherits every orphan, so when it has no child left nobody can write to the streams or outputs any more. A
-        process that cannot die (in uninterruptible sleep) is waited for in vain, and not for ever.
-        """
-        until = time.monotonic() + REAP_SECONDS
-        while time.monotonic() < until:
-            try:
-                os.kill(-1, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            except ChildProcessError:
-                return
-            select.select([self.signals], [], [], 0.05)
-            read_signals(self.signals)
 
     def report(self):
         """The trailers, and then a wait until they have arrived. A broken stream means that nobody listens any more."""

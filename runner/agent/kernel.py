@@ -2,10 +2,13 @@
 
 import ctypes
 import os
+import select
 import signal
 import sys
+import time
 
 HIDDEN = "/.runner"
+REAP_SECONDS = 10.0
 CAP_SYS_ADMIN = 21
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_MOVE, MNT_DETACH = 1, 32, 4096, 8192, 2
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
@@ -81,6 +84,32 @@ def read_signals(descriptor):
         return []
     records = [data[at : at + SIGNAL_RECORD] for at in range(0, len(data), SIGNAL_RECORD)]
     return [(int.from_bytes(each[0:4], sys.byteorder), int.from_bytes(each[12:16], sys.byteorder)) for each in records]
+
+
+def end_the_rest(signals):
+    """What the script left behind ends with it, as it does when the script is PID 1.
+
+    PID 1 inherits every orphan, so when it has no child left nobody can write to the streams or outputs any more. A
+    process that cannot die (in uninterruptible sleep) is waited for in vain, and not for ever.
+    """
+    until = time.monotonic() + REAP_SECONDS
+    while time.monotonic() < until:
+        try:
+            os.kill(-1, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        select.select([signals], [], [], 0.05)
+        read_signals(signals)
+
+
+def write_all(descriptor, data):
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 class MemoryKills:

@@ -28,7 +28,7 @@ from runner.engine.kill import kill
 from runner.engine.outcomes import as_reported, has_passed, now, outcome_of, report_of
 from runner.engine.streams import Sinks
 from runner.engine.verdict import Evidence
-from runner.engine.wire import Wire
+from runner.engine.wire import Wire, knock
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -128,7 +128,8 @@ class DockerContainer:
         from requests.exceptions import RequestException
 
         if self.mode is StartMode.STAGED:
-            if not self._knock():
+            # A stop that was sent before must come first.
+            if self._stop is not None or not knock(self._launch.scratch / creation.KNOCK):
                 self.tell({"op": "go"})
             return True
         try:
@@ -142,22 +143,6 @@ class DockerContainer:
         if self.mode is StartMode.PLAIN:
             self.greet()
             self.tell({"op": "go"})
-        return True
-
-    def _knock(self) -> bool:
-        """Say `go` through a FIFO in the scratch directory, past an engine that may be busy; False where nobody listens
-        there: the agent is not that far, or runs on another kernel. A stop that was sent before must come first."""
-        if self._stop is not None:
-            return False
-        try:
-            fifo = os.open(self._launch.scratch / creation.KNOCK, os.O_WRONLY | os.O_NONBLOCK)
-        except OSError as error:
-            log.debug("container %s is told to go over its stdin: %s", self.id[:12], error)
-            return False
-        try:
-            os.write(fifo, b"g")
-        finally:
-            os.close(fifo)
         return True
 
     def greet(self) -> None:
