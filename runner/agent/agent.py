@@ -8,7 +8,8 @@ belong to the script. It is PID 1, so it also reaps.
 What it is told comes over stdin, one JSON document a line; stdin is attached to the runner:
   {"op": "job", ...}                      first; the fields are made by `job_message` in the engine's creation.py.
                                           Of the pool's containers once more, before `go`: the job that really runs
-  {"op": "go"}                            the inputs exist: mount them and let the script run
+  {"op": "go"}                            the inputs exist: mount them and let the script run. A byte in the FIFO that
+                                          the job names says the same, and is not delayed by a busy engine
   {"op": "stop", "reason": R, "grace": S} SIGTERM to the script, S seconds, SIGKILL to all; may be said again with less
   end of file                             the runner is gone: kill everything, exit
 
@@ -35,17 +36,21 @@ import time
 from runner.agent.credentials import Endpoint
 from runner.agent.data import Placement, give_back, remove_hook
 from runner.agent.errands import probe, reclaim
-from runner.agent.kernel import PR_SET_DUMPABLE, WATCHED, Failure, libc, oom_kills, read_signals, signal_descriptor
+from runner.agent.kernel import (
+    PR_SET_DUMPABLE,
+    WATCHED,
+    Failure,
+    MemoryKills,
+    end_the_rest,
+    libc,
+    read_signals,
+    signal_descriptor,
+    write_all,
+)
 from runner.agent.script import Staging, open_to_user, script_environment, spawn
 from runner.agent.trace import Trace
 
 NOTES = 20  # how many notes a report holds: a script must not be able to make it long
-REAP_SECONDS = 10.0
-
-
-def write_all(descriptor, data):
-    while data:
-        data = data[os.write(descriptor, data) :]
 
 
 class Agent:
@@ -55,6 +60,7 @@ class Agent:
         self.job = None
         self.endpoint = None
         self.trace = None
+        self.knock = None  # the FIFO through which `go` may come
         self.placement = None
         self.child = None
         self.waiting = None  # the Staging of an interpreter that was started ahead
@@ -69,6 +75,7 @@ class Agent:
         self.error = None
         self.buffer = b""
         self.handles = []
+        self.memory = MemoryKills()
         self.clock = {}
         self.signals = signal_descriptor(WATCHED)
 
@@ -84,7 +91,8 @@ class Agent:
         """Wait for one thing to happen, and deal with it."""
         left = None if self.kill_at is None else max(0.0, self.kill_at - time.monotonic())
         seen = self.trace.ends() if self.trace else []
-        ready, _, _ = select.select([0, self.signals, *seen, *self.staging_ends()], [], [], left)
+        knock = [] if self.knock is None else [self.knock]
+        ready, _, _ = select.select([0, self.signals, *knock, *seen, *self.staging_ends()], [], [], left)
         if seen and seen[0] in ready:
             self.trace.take()
         if self.waiting and not self.waiting.loaded and self.waiting.ready[0] in ready:
@@ -95,7 +103,9 @@ class Agent:
             os.read(self.waiting.void[0], 1 << 16)
         if self.signals in ready:
             self.take_signals()
-        if self.told_to_go and not self.running and self.status is None:
+        if knock and self.knock in ready and self.status is None and os.read(self.knock, 1):
+            self.on_go(None)
+        elif self.told_to_go and not self.running and self.status is None:
             self.try_to_go()
         if 0 in ready and self.status is None:
             self.read()
@@ -154,6 +164,7 @@ class Agent:
         if message["staged"]:
             self.placement = Placement(message)
             self.placement.prepare()
+            self.listen(message["knock"])
         if earlier is not None:
             self.take_other_job(message)
             return
@@ -178,8 +189,17 @@ class Agent:
             ended, self.child = self.child, None
             os.kill(ended, signal.SIGKILL)  # `let_go` starts the script anew
 
+    def listen(self, fifo):
+        try:
+            self.knock = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+        except OSError:
+            pass  # `go` comes over stdin
+
     def on_go(self, _message):
         self.clock["go"] = time.monotonic()
+        if self.knock is not None:
+            os.close(self.knock)
+            self.knock = None
         self.told_to_go = True
         self.try_to_go()
 
@@ -197,7 +217,8 @@ class Agent:
             self.placement.finish(self.inputs, self.notes)
         open_to_user(job)
         libc().prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)  # the script, root too, may not look at this process's files
-        os.makedirs(job["cwd"], exist_ok=True)
+        if not os.path.isdir(job["cwd"]):
+            os.makedirs(job["cwd"])
         if self.endpoint:
             self.endpoint.serve()
         if self.trace is not None:
@@ -243,7 +264,7 @@ class Agent:
         return self.waiting is not None and (not self.running or self.waiting.untouched())
 
     def finish(self):
-        self.end_the_rest()
+        end_the_rest(self.signals)
         if self.job is not None:
             try:
                 if self.job["give_back"]:
@@ -252,26 +273,6 @@ class Agent:
                 self.notes.append("not handed back: %s" % error)
             self.report()
         return self.status if self.status >= 0 else 128 - self.status
-
-    def end_the_rest(self):
-        """What the script left behind ends with it, as it does when the script is PID 1.
-
-        PID 1 inherits every orphan, so when it has no child left nobody can write to the streams or outputs any more. A
-        process that cannot die (in uninterruptible sleep) is waited for in vain, and not for ever.
-        """
-        until = time.monotonic() + REAP_SECONDS
-        while time.monotonic() < until:
-            try:
-                os.kill(-1, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
-            try:
-                while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass
-            except ChildProcessError:
-                return
-            select.select([self.signals], [], [], 0.05)
-            read_signals(self.signals)
 
     def report(self):
         """The trailers, and then a wait until they have arrived. A broken stream means that nobody listens any more."""
@@ -298,7 +299,9 @@ class Agent:
         ] + self.notes[:NOTES]
         if len(self.notes) > NOTES:
             notes.append("and %d more" % (len(self.notes) - NOTES))
-        ended.update(stopped=self.stopped, oom_kills=oom_kills(), error=self.error, notes=notes, inputs=self.inputs)
+        ended.update(
+            stopped=self.stopped, oom_kills=self.memory.count(), error=self.error, notes=notes, inputs=self.inputs
+        )
         ended["trace"] = self.what_it_did()
         self.clock["told"] = time.monotonic()
         return dict(ended, clock=self.clock)

@@ -55,7 +55,8 @@ class Placement:
             if self.fault is not None:
                 raise self.fault
             for each in self.left:
-                os.makedirs(each.target, exist_ok=True)
+                if not os.path.isdir(each.target):
+                    os.makedirs(each.target)
                 how = each.mount(notes)
                 if how is not None:
                     made[each.entry["name"]] = how

@@ -2,10 +2,13 @@
 
 import ctypes
 import os
+import select
 import signal
 import sys
+import time
 
 HIDDEN = "/.runner"
+REAP_SECONDS = 10.0
 CAP_SYS_ADMIN = 21
 MS_RDONLY, MS_REMOUNT, MS_BIND, MS_MOVE, MNT_DETACH = 1, 32, 4096, 8192, 2
 PR_SET_DUMPABLE, PR_CAPBSET_DROP = 4, 24
@@ -19,8 +22,12 @@ LIBC = []  # type: list[ctypes.CDLL]
 
 
 def libc():
+    """With its functions looked up already: that takes a while, and most are called when a script waits for it."""
     if not LIBC:
-        LIBC.append(ctypes.CDLL(None, use_errno=True))
+        c = ctypes.CDLL(None, use_errno=True)
+        for name in ("mount", "umount2", "prctl", "capget", "capset", "inotify_add_watch", "inotify_rm_watch"):
+            getattr(c, name, None)
+        LIBC.append(c)
     return LIBC[0]
 
 
@@ -79,14 +86,50 @@ def read_signals(descriptor):
     return [(int.from_bytes(each[0:4], sys.byteorder), int.from_bytes(each[12:16], sys.byteorder)) for each in records]
 
 
-def oom_kills():
-    """How many processes of this container the kernel has killed for memory (cgroup v2, then v1)."""
-    for path in ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control"):
+def end_the_rest(signals):
+    """What the script left behind ends with it, as it does when the script is PID 1.
+
+    PID 1 inherits every orphan, so when it has no child left nobody can write to the streams or outputs any more. A
+    process that cannot die (in uninterruptible sleep) is waited for in vain, and not for ever.
+    """
+    until = time.monotonic() + REAP_SECONDS
+    while time.monotonic() < until:
         try:
-            with open(path) as handle:
-                for line in handle:
-                    if line.startswith("oom_kill "):
-                        return int(line.split()[1])
+            os.kill(-1, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        try:
+            while os.waitpid(-1, os.WNOHANG)[0]:
+                pass
+        except ChildProcessError:
+            return
+        select.select([signals], [], [], 0.05)
+        read_signals(signals)
+
+
+def write_all(descriptor, data):
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+class MemoryKills:
+    """How many processes of this container the kernel has killed for memory (cgroup v2, then v1). The file is opened
+    ahead of time, to cost nothing when the script has ended."""
+
+    PATHS = ("/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control")
+
+    def __init__(self):
+        self.file = -1
+        for path in self.PATHS:
+            try:
+                self.file = os.open(path, os.O_RDONLY)
+                return
+            except OSError:
+                continue
+
+    def count(self):
+        try:
+            found = os.pread(self.file, 4096, 0).decode().splitlines()
+            return next((int(line.split()[1]) for line in found if line.startswith("oom_kill ")), 0)
         except (OSError, ValueError):
-            continue
-    return 0
+            return 0

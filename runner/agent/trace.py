@@ -44,7 +44,7 @@ class Trace:
         self.wanted = job["trace"]
         self.why = self.wanted["why"]
         self.file = self.archive = None
-        self.watched = -1
+        self.watched = libc().inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
         self.inputs = {}  # name of an input -> untouched, listed, read or unknown
         self.of = {}  # watch -> name of its input
         self.began = time.time()
@@ -102,7 +102,6 @@ class Trace:
         """Before the script runs, when the inputs are in place."""
         self.began = time.time()
         c = libc()
-        self.watched = c.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
         found = [(name, self.tree(target)) for name, target in self.wanted["inputs"]]
         for name, directories in found:  # all are looked at before one is watched: a look is an event, too
             watched = self.watched >= 0 and directories and all(self.add(c, path, name) for path in directories)

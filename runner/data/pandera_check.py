@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -85,13 +86,14 @@ def _run(place: Path, seconds: float, stopped: Callable[[], bool]) -> str:
             env={**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"},
         )
     try:
-        while child.poll() is None:
+        end = threading.Thread(target=child.wait, name="pandera", daemon=True)
+        end.start()
+        while end.is_alive():
             if stopped():
                 raise Stopped
             if time.monotonic() - began > seconds:
                 return f"it was ended after {seconds:g} s without an answer"
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                child.wait(_POLL)
+            end.join(_POLL)  # returns at once when it ends, which `child.wait` with a time-out does not
     finally:
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)

@@ -28,7 +28,7 @@ from runner.engine.kill import kill
 from runner.engine.outcomes import as_reported, has_passed, now, outcome_of, report_of
 from runner.engine.streams import Sinks
 from runner.engine.verdict import Evidence
-from runner.engine.wire import HeldWire, Wire
+from runner.engine.wire import HeldWire, Wire, knock
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -128,7 +128,9 @@ class DockerContainer:
         from requests.exceptions import RequestException
 
         if self.mode is StartMode.STAGED:
-            self.tell({"op": "go"})
+            # A stop that was sent before must come first.
+            if self._stop is not None or not knock(self._launch.scratch / creation.KNOCK):
+                self.tell({"op": "go"})
             return True
         try:
             self._api.start(self.id)
@@ -145,6 +147,9 @@ class DockerContainer:
 
     def greet(self) -> None:
         """Give the agent its job."""
+        if self.mode is StartMode.STAGED:
+            with contextlib.suppress(OSError):  # then `go` goes the long way
+                os.mkfifo(self._launch.scratch / creation.KNOCK, 0o600)
         uid, gid = os.getuid(), os.getgid()
         self.tell(creation.job_message(self._launch, nonce=self._nonce, uid=uid, gid=gid))
 

@@ -20,7 +20,8 @@ from runner.errors import EnvironmentFault
 HIDDEN = "/.runner"
 """Where a staged container sees the run directory until the agent has mounted this step's part of it."""
 
-
+KNOCK = "go"
+"""Name of the FIFO in a staged container's scratch directory through which it is told to go."""
 SHARED = "container:"
 """Before a container's id: a network that is that container's, its host name with it."""
 
@@ -246,6 +247,7 @@ def job_message(launch: Launch, *, nonce: str, uid: int, gid: int) -> dict[str, 
         "targets": targets(launch),
         "hidden": _hidden_targets(launch) if staged else [],
         "code": os.path.dirname(_script(launch, words)),  # noqa: PTH120  container path
+        "knock": f"{hidden_path(launch, launch.scratch)}/{KNOCK}" if staged else None,
         "scratch": hidden_path(launch, launch.scratch) if staged else f"{HIDDEN}/scratch",
         "owned": _owned(launch, staged=staged),
         "give_back": uid != 0 or not _is_root(image),

@@ -4,13 +4,14 @@
 2. Nothing that goes wrong after the verdict changes it: a failed clean-up is a notice.
 3. No container runs after a stop was asked for.
 4. The result is written before it is told, and told before the container's end is confirmed and it is removed, which
-   takes about a tenth of a second: what comes next need not wait for it. A result that is not confirmed is told again.
+   takes about a tenth of a second: what comes next need not wait for it (see `lull.py`). A result that is not confirmed
+   is told again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from runner.data.files import json_bytes, os_fault, remove_tree
@@ -31,6 +32,7 @@ from runner.pipeline.binding import Bound, bind
 from runner.pipeline.confirming import amended, confirmed, made_durable, record
 from runner.pipeline.events import Event, Notice, StepResult, StepStarted, StepState
 from runner.pipeline.expecting import findings
+from runner.pipeline.lull import Lull
 from runner.pipeline.materials import Sources
 from runner.pipeline.outbox import Log, Outbox
 from runner.pipeline.plan import PlannedStep
@@ -78,6 +80,7 @@ class Workshop:
     """Whether to watch what scripts do."""
     secretive: bool = False
     """Whether any step of the run has credentials."""
+    lull: Lull = field(default_factory=Lull)
 
     def notice(self, step: str | None, message: str) -> None:
         self.post(Notice(at=now(), step=step, message=message))
@@ -172,6 +175,8 @@ def run_step(
     try:
         result, outcome = _go(shop, planned, prepared, known)
         tell(Ended(result, _engine_gone(shop, result)))
+        shop.stops.discard(prepared.container)
+        shop.lull.wait()
         if outcome is not None:
             result = _confirm(shop, prepared, result, outcome, tell)
     finally:

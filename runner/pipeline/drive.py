@@ -79,14 +79,18 @@ class Driver:
 
     def _advance(self) -> None:
         """Start what may start, and stage what comes next."""
-        for name in self._schedule.start():
-            self._spawn(self._steps[name])
+        self._start()
         coming = [self._steps[name] for name in self._schedule.upcoming(MOST)]
         staged = [step for step in coming if self._shop.images[step.job.image].mode is StartMode.STAGED]
         self._staging.stage(staged, self._schedule.free_memory())
 
+    def _start(self) -> None:
+        for name in self._schedule.start():
+            self._spawn(self._steps[name])
+
     def _spawn(self, planned: PlannedStep) -> None:
         staged = self._staging.take(planned)
+        self._shop.lull.begin(planned.name)
         worker = threading.Thread(target=self._work, args=(planned, staged), name=f"step-{planned.name}", daemon=True)
         try:
             worker.start()
@@ -117,6 +121,7 @@ class Driver:
             case Event():
                 if isinstance(message, StepStarted):
                     self._staging.under_way(message.step)
+                    self._shop.lull.begin(message.step)
                 self._broadcast.emit(message)
 
     def _forward_output(self) -> None:
@@ -125,11 +130,16 @@ class Driver:
 
     def _end(self, ended: Ended) -> None:
         result = ended.result
-        self._forward_output()
         for name, output in result.outputs.items():
             self._shop.sources.digests[result.step, name] = str(output["digest"])
+        passed = result.state is StepState.PASSED
+        dropped = self._schedule.finish(result.step, passed=passed)
+        if passed:
+            self._start()  # before the reporters hear of it: they may take their time
+        self._shop.lull.end(result.step)
+        self._forward_output()
         self._record(result)
-        self._drop(self._schedule.finish(result.step, passed=result.state is StepState.PASSED))
+        self._drop(dropped)
         self._stop_if_gone(ended)
 
     def _amend(self, amended: Amended) -> None:
@@ -147,6 +157,7 @@ class Driver:
 
     def _crashed(self, message: Crashed) -> None:
         self.crash = self.crash or message.error
+        self._shop.lull.end(message.step)
         if message.step in self.results:  # its end was told: the clean-up failed, which changes no result
             self._drop(self._schedule.stop("not started: run-pipeline itself failed"))
             return
@@ -161,6 +172,7 @@ class Driver:
     def _cancel(self, signum: int) -> None:
         if self.signum is None:
             self.signum = signum
+            self._shop.lull.release()
             self._drop(self._schedule.stop(f"not started: the run was stopped by {signal.Signals(signum).name}"))
 
     def _drop(self, steps: Iterable[str]) -> None:
@@ -188,6 +200,7 @@ class Driver:
     def _abandon(self) -> None:
         """This thread itself fails: stop everything, at once."""
         self._shop.outbox.release()
+        self._shop.lull.release()
         self._drop(self._schedule.stop("not started: run-pipeline itself failed"))
         self._shop.stops.stop_all(0)
 

@@ -22,7 +22,7 @@ from bench.figures import Figure, median
 
 from runner.engine import connect
 from runner.engine import container as containers
-from runner.pipeline import settle, staging
+from runner.pipeline import drive, settle, staging
 from runner.pipeline.execute import Run
 from runner.pipeline.plan import make_plan
 from runner.pipeline.select import select
@@ -33,11 +33,13 @@ NODE = f"""
 with open("{INPUT}/table.csv") as source, open("{OUTPUT}/table.csv", "w") as target:
     target.write(source.read())
 """
-GATE = f"""
-import time
-time.sleep({{seconds}})
-open("{OUTPUT}/table.csv", "w").write("a,b\\n1,2\\n")
+FIRST = f"""
+with open("{OUTPUT}/table.csv", "w") as target:
+    target.write("a,b\\n1,2\\n")
 """
+SETTLED = 1.5
+"""Seconds after which a container that has its job waits for nothing but its go, also on a busy machine."""
+PATIENCE = 120.0
 PHASES = ("go", "received", "released", "reaped", "told", "arrived", "judged", "recorded")
 """Moments of a node, in their order: the runner sends `go`, the agent takes it, lets the script run, reaps its process,
 has its report ready; the report is here, the engine's verdict is known, `result.json` is durable."""
@@ -80,11 +82,11 @@ def _whole(chain: Sequence[dict[str, float]]) -> float:
 
 
 def _chain(root: Path, nodes: int, image: str) -> list[dict[str, float]]:
-    """The moments of each node but the first, which only waits until all others are prepared."""
+    """The moments of each node but the first, which only makes the data; then all others must stand ready."""
     root.mkdir(parents=True)
-    (root / "gate.py").write_text(GATE.format(seconds=1.0 + 0.7 * nodes))
+    (root / "first.py").write_text(FIRST)
     (root / "node.py").write_text(NODE)
-    steps: dict[str, Any] = {"gate": {"script": "gate.py", "outputs": ["out"]}}
+    steps: dict[str, Any] = {"first": {"script": "first.py", "outputs": ["out"]}}
     for number in range(nodes):
         source = {"from": f"{[*steps][-1]}.out"}
         steps[f"node-{number}"] = {"script": "node.py", "inputs": {"data": source}, "outputs": ["out"]}
@@ -109,7 +111,9 @@ def _chain(root: Path, nodes: int, image: str) -> list[dict[str, float]]:
 class _Moments:
     """The moments of all steps, by name; every wrapper below calls what it stands for."""
 
-    def __init__(self) -> None:
+    def __init__(self, ahead: int) -> None:
+        self._awaited = ahead
+        self._ready = threading.Event()
         self.of: dict[str, dict[str, float]] = {}
         self._lock = threading.Lock()
         self._here = threading.local()
@@ -118,10 +122,20 @@ class _Moments:
         with self._lock:
             self.of.setdefault(step, {}).update(found)
 
-    def tell(self, container: Any, message: dict[str, Any]) -> None:
-        if message["op"] == "go":
-            self.note(container._launch.job.step, go=time.monotonic())
-        _TELL(container, message)
+    def greet(self, container: Any) -> None:
+        _GREET(container)
+        with self._lock:
+            self._awaited -= 1
+            if not self._awaited:
+                self._ready.set()
+
+    def go(self, container: Any) -> Any:
+        if container._launch.job.step == "node-0":
+            if not self._ready.wait(PATIENCE):
+                raise MeasurementError("not all containers could be prepared ahead")
+            time.sleep(SETTLED)
+        self.note(container._launch.job.step, go=time.monotonic())
+        return _GO(container)
 
     def report(self, sinks: Any) -> Any:
         arrived, found = time.monotonic(), _REPORT(sinks)
@@ -140,20 +154,23 @@ class _Moments:
         return written
 
 
-_TELL, _RUN, _REPORT = containers.DockerContainer.tell, containers.DockerContainer.run, containers.report_of
+_GO, _RUN = containers.DockerContainer._start_or_go, containers.DockerContainer.run
+_GREET, _REPORT = containers.DockerContainer.greet, containers.report_of
 _WRITE = settle.write_result
 
 
 @contextmanager
 def _observed(ahead: int) -> Iterator[dict[str, dict[str, float]]]:
     """Note the moments of all steps, and let `ahead` of them be prepared."""
-    moments = _Moments()
+    moments = _Moments(ahead)
     with (
-        patch.object(containers.DockerContainer, "tell", lambda *given: moments.tell(*given)),
+        patch.object(containers.DockerContainer, "_start_or_go", lambda container: moments.go(container)),
+        patch.object(containers.DockerContainer, "greet", lambda container: moments.greet(container)),
         patch.object(containers.DockerContainer, "run", lambda *given: moments.run(*given)),
         patch.object(containers, "report_of", moments.report),
         patch.object(settle, "write_result", moments.write),
         patch.object(staging, "AHEAD", ahead),
+        patch.object(drive, "AHEAD", ahead),
     ):
         yield moments.of
 
