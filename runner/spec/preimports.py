@@ -22,8 +22,22 @@ MOST_FILES = 64
 MOST_BYTES = 1 << 20
 """Of the user's modules that are read for one script."""
 OWN = "own"
-_HARMLESS = frozenset({"Path", "PurePath", "dict", "frozenset", "getLogger", "list", "set", "tuple"})
+_HARMLESS = frozenset(
+    {"Counter", "NewType", "Path", "PurePath", "TypeVar", "bool", "defaultdict", "dict", "float", "frozenset"}
+    | {"getLogger", "int", "len", "list", "namedtuple", "range", "set", "sorted", "str", "timedelta", "tuple"}
+    | {"collections.Counter", "collections.defaultdict", "collections.namedtuple", "datetime.timedelta"}
+    | {"logging.getLogger", "os.environ.get", "os.getenv", "os.path.abspath", "os.path.dirname", "os.path.join"}
+    | {"pathlib.Path", "pathlib.PurePath", "re.compile", "typing.NewType", "typing.TypeVar"}
+)
 """What may be called between imports. Not `warnings`: what it filters, an import may say."""
+_OF_PATHS = frozenset({"absolute", "joinpath", "resolve", "with_name"})
+"""Methods that may be called on what such a call gives."""
+_DECORATORS = frozenset(
+    {"abstractmethod", "cache", "cached_property", "classmethod", "contextmanager", "dataclass", "lru_cache"}
+    | {"overload", "property", "staticmethod", "total_ordering", "abc.abstractmethod", "contextlib.contextmanager"}
+    | {"dataclasses.dataclass", "functools.cache", "functools.cached_property", "functools.lru_cache"}
+    | {"functools.total_ordering", "typing.overload"}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,11 +208,11 @@ def _is_quiet(statement: ast.stmt, *, is_script: bool) -> bool:
     match statement:
         case ast.FunctionDef() | ast.AsyncFunctionDef():
             arguments, returns = statement.args, [statement.returns] if statement.returns else []
-            return not statement.decorator_list and _calls_nothing([arguments, *returns])
+            return _only_standard(statement.decorator_list) and _calls_nothing([arguments, *returns])
         case ast.ClassDef():
             parts = [*statement.bases, *statement.keywords]
             body = all(_is_quiet(each, is_script=is_script) for each in statement.body)
-            return not statement.decorator_list and body and _calls_nothing(parts)
+            return _only_standard(statement.decorator_list) and body and _calls_nothing(parts)
         case ast.Assign():
             return _names_only(statement.targets) and _calls_nothing([statement.value])
         case ast.AnnAssign():
@@ -222,14 +236,22 @@ def _calls_nothing(parts: Sequence[ast.AST]) -> bool:
     busy = (ast.Await, ast.Yield, ast.YieldFrom, ast.NamedExpr, ast.ListComp, ast.SetComp, ast.DictComp)
     if any(isinstance(node, busy) for node in nodes):
         return False
-    return all(_called(node.func) in _HARMLESS for node in nodes if isinstance(node, ast.Call))
+    return all(_is_harmless(node.func) for node in nodes if isinstance(node, ast.Call))
 
 
-def _called(function: ast.expr) -> str:
-    """`Path` of `Path(...)`, `pathlib.Path(...)`, and `getLogger` of `logging.getLogger(...)`."""
-    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name):
-        return function.attr if function.value.id in ("logging", "pathlib") else ""
-    return function.id if isinstance(function, ast.Name) else ""
+def _is_harmless(function: ast.expr) -> bool:
+    if isinstance(function, ast.Attribute) and isinstance(function.value, ast.Call):
+        return function.attr in _OF_PATHS  # and what it is called on is looked at by itself
+    return ast.unparse(function) in _HARMLESS
+
+
+def _only_standard(decorators: Sequence[ast.expr]) -> bool:
+    """As `@dataclass` and `@lru_cache(maxsize=1)`."""
+    for each in decorators:
+        name, arguments = (each.func, [*each.args, *each.keywords]) if isinstance(each, ast.Call) else (each, [])
+        if ast.unparse(name) not in _DECORATORS or not _calls_nothing(arguments):
+            return False
+    return True
 
 
 def _is_main_guard(test: ast.expr) -> bool:
