@@ -88,7 +88,7 @@ class Workshop:
                 code=code,
                 run_id=self.sources.run.run_id,
                 step=job.step,
-                stopped=lambda: self.stops.asked,
+                stopped=lambda: self.stops.asked(job.step),
                 tell=lambda message: self.notice(job.step, message),
             )
         )
@@ -144,7 +144,14 @@ def run_step(
         return
     except Abandoned as error:
         tell(
-            Ended(write_result(layout, replace(base, verdict=Verdict.CANCELLED, reason=str(error), finished_at=now())))
+            Ended(
+                write_result(
+                    layout,
+                    replace(
+                        base, verdict=Verdict.CANCELLED, reason=_why(shop, base.step, str(error)), finished_at=now()
+                    ),
+                )
+            )
         )
         return
     except EnvironmentFault as error:
@@ -167,8 +174,9 @@ def run_step(
 def _go(shop: Workshop, planned: PlannedStep, prepared: Prepared, base: StepResult) -> StepResult:
     bound, container = prepared.bound, prepared.container
     layout, step = bound.layout, base.step
-    if not shop.stops.add(container):
-        return write_result(layout, replace(base, verdict=Verdict.CANCELLED, reason=_STOPPED, finished_at=now()))
+    if not shop.stops.add(step, container):
+        reason = _why(shop, step, _STOPPED)
+        return write_result(layout, replace(base, verdict=Verdict.CANCELLED, reason=reason, finished_at=now()))
     try:
         layout.inputs_manifest.write_bytes(json_bytes(bound.inputs_document(shop.sources)))
         dealt = [text for share in bound.undealt for text in deal(share)]
@@ -181,20 +189,34 @@ def _go(shop: Workshop, planned: PlannedStep, prepared: Prepared, base: StepResu
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
             with masking(bound.launch.credentials, out, err) as (stdout, stderr):
-                outcome = _run(container, stdout, stderr)
+                outcome = _named(shop, step, _run(container, stdout, stderr))
         outcome = explained(bound, _tell_private(shop, bound, outcome))
     except OSError as error:
         return write_result(layout, infrastructure(base, os_fault(error, layout.root, "cannot start the step")))
-    return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked)
+    return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked(step))
+
+
+def _why(shop: Workshop, step: str, otherwise: str) -> str:
+    """The reason of a step that did not start since it, or everything, was to stop."""
+    why = shop.stops.why(step)
+    return f"stopped before its script started: {why}" if why else otherwise
+
+
+def _named(shop: Workshop, step: str, outcome: Outcome) -> Outcome:
+    """The engine knows that the container was stopped, not that this step alone was, and why."""
+    why = shop.stops.why(step)
+    if not why or outcome.verdict is not Verdict.CANCELLED:
+        return outcome
+    return replace(outcome, reason=f"stopped while it ran: {why}")
 
 
 def _examined(shop: Workshop, planned: PlannedStep, bound: Bound, base: StepResult) -> StepResult:
     """The result so far: with a verdict, where the inputs are such that the script must not start. Raises OSError."""
     hosts = {item.name: item.host for item in bound.launch.inputs}
     try:
-        found = findings(planned.expected, hosts, lambda: shop.stops.asked)
+        found = findings(planned.expected, hosts, lambda: shop.stops.asked(base.step))
     except Stopped:
-        return replace(base, verdict=Verdict.CANCELLED, reason=_STOPPED)
+        return replace(base, verdict=Verdict.CANCELLED, reason=_why(shop, base.step, _STOPPED))
     verdict = Verdict.INVALID_INPUT if found.reason else None
     return replace(base, verdict=verdict, reason=found.reason, warnings=(*base.warnings, *found.warnings))
 
