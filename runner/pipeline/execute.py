@@ -55,8 +55,8 @@ class Run:
         self._jobs, self._keep_going, self._reporters = jobs, keep_going, tuple(reporters)
         self._trace, self._lent = trace, lent
         self._driver: Driver | None = None
-        self.reuse = Reuse()
-        """What earlier runs lent to this one, once it has begun."""
+        self.directory: RunDirectory | None = None
+        """Once it has begun."""
         self._inbox: Inbox = SimpleQueue()
         self._signals: SimpleQueue[int | None] = SimpleQueue()
         self._began = time.monotonic()
@@ -94,8 +94,8 @@ class Run:
         fitted = fit(self._plan, self._engine, info)
         fitted.plan.check_commands(fitted.images)
         self._plan = fitted.plan
-        reuse = self.reuse = find_reused(self._plan, self._runs_dir) if self._lent is None else self._lent
-        run = rundir.create(self._runs_dir)
+        reuse = find_reused(self._plan, self._runs_dir) if self._lent is None else self._lent
+        run = self.directory = rundir.create(self._runs_dir)
         broadcast = self._open(run, info, reuse)
         try:
             return self._run(run, info, fitted, reuse, broadcast)
