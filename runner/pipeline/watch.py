@@ -206,7 +206,7 @@ class Watcher:
             come = bool(self._pending)
         if not come and self._signum is None:
             polled = tuple(self._files.polled.items())
-            self._teller.waits(Waiting(self._files.count, polled, self._code or 0))
+            self._teller.waits(Waiting(self._files.count, polled, self._files.interval, self._code or 0))
         while self._signum is None:
             with self._lock:
                 batches, self._pending = self._pending, []

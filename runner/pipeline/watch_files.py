@@ -66,7 +66,7 @@ class Files:
         Raises EnvironmentFault where there is no inotify."""
         self._base, self._own = base, frozenset(path.resolve() for path in leave_out)
         self._leave_out = self._own
-        self._interval = POLL if poll is None else poll
+        self.interval = POLL if poll is None else poll
         self._notifier = Notifier() if poll is None else None
         self._lock = threading.RLock()
         self._reader, self._settling = Reader(), Settling()
@@ -75,7 +75,7 @@ class Files:
         self._dirty: set[Watched] = set()
         self._missing: dict[Watched, float] = {}
         self.polled: dict[Watched, str] = {}
-        """What is looked at from time to time, and why."""
+        """What is looked at every `interval` seconds, and why; the reason is empty where `poll` asks for it."""
         self._closed = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
@@ -119,7 +119,7 @@ class Files:
                 return
             if found := self._step(looked):
                 yield found
-            if time.monotonic() - looked >= self._interval:
+            if time.monotonic() - looked >= self.interval:
                 looked = time.monotonic()
 
     def close(self) -> None:
@@ -143,7 +143,7 @@ class Files:
         now = time.monotonic()
         with self._lock:
             due = self._settling.due()
-            times = ([due - now] if due is not None else []) + ([looked + self._interval - now] if self.polled else [])
+            times = ([due - now] if due is not None else []) + ([looked + self.interval - now] if self.polled else [])
         return min(times, default=None)
 
     def _step(self, looked: float) -> tuple[Change, ...]:
@@ -154,7 +154,7 @@ class Files:
             due = self._settling.due()
             if due is not None and now >= due:
                 return self._compare(self._settling.take(), now)
-            if self.polled and now - looked >= self._interval and due is None:
+            if self.polled and now - looked >= self.interval and due is None:
                 self._dirty.update(self.polled)
                 return self._compare(now, now)
         return ()
@@ -219,7 +219,7 @@ class Files:
 
     def _hear_of(self, folder: Path, item: Watched) -> None:
         if self._notifier is None:
-            self.polled[item] = "as --poll asks"
+            self.polled[item] = ""
             return
         if why := self._notifier.add(folder):
             self.polled[item] = why

@@ -25,7 +25,8 @@ class Waiting:
 
     files: int
     polled: tuple[tuple[Watched, str], ...]
-    """What is looked at from time to time instead, and why."""
+    """What is looked at every `interval` seconds instead, and why; without a reason where the user asked for it."""
+    interval: float
     exit_code: int
     """Of the last run, or of what kept it from beginning."""
 

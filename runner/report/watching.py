@@ -52,13 +52,15 @@ class WatchLines:
     def waits(self, waiting: Waiting) -> None:
         if self._quiet:
             return
-        polled = tuple(
-            f"{shown(item.path)}: looked at from time to time, since it is {why}" for item, why in waiting.polled
-        )
+        every = f"looked at every {waiting.interval:g} s"
+        polled = tuple(f"{shown(item.path)}: {every}: {why}" for item, why in waiting.polled if why)
         if polled != self._polled:
             self._polled = polled
             self._write("".join(f"note: {line}\n" for line in polled[:_SHOWN]))
-        self._write(f"\nwatching {count(waiting.files, 'file')}; Ctrl-C ends it\n")
+            if len(polled) > _SHOWN:
+                self._write(f"note: {every}: {len(polled) - _SHOWN} more\n")
+        asked = f", {every}" if any(not why for _, why in waiting.polled) else ""
+        self._write(f"\nwatching {count(waiting.files, 'file')}{asked}; Ctrl-C ends it\n")
 
     def _write(self, text: str) -> None:
         encoding = getattr(self._stream, "encoding", None) or "utf-8"
