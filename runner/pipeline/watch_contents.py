@@ -12,9 +12,10 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
 from runner.data.materialise import LEFT_OUT
 from runner.pipeline.watched import Role, Watched
@@ -27,6 +28,14 @@ again without another stamp."""
 _EDITORS = re.compile(r"\..*\.sw[a-z]{1,2}|4913|.*~|\.#.*|#.*#|.*___jb_(tmp|old)___|\.goutputstream-.*|.*\.kate-swp")
 _LINKS = 40
 """As many as the kernel follows."""
+
+
+class Enter(Protocol):
+    """Hears of each directory before it is listed, so that what comes into it later can be noticed, and of each link
+    that is followed: what it leads to counts, wherever that is."""
+
+    def __call__(self, path: Path, *, link: bool) -> None: ...
+
 
 Contents = dict[str, str]
 """By relative name (of a file: `""`) what tells its content from another's."""
@@ -49,24 +58,47 @@ class Reader:
 
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
+        self._linked: set[Watched] = set()
 
-    def read(self, item: Watched, leave_out: frozenset[Path], enter: Callable[[Path], None]) -> Contents | None:
-        """None: there is nothing. `enter` hears of each directory before it is listed, so that what comes into it later
-        can be noticed. `leave_out`: real paths. Never raises: what cannot be read is content of its own kind."""
+    def read(self, item: Watched, leave_out: frozenset[Path], enter: Enter) -> Contents | None:
+        """None: there is nothing. `leave_out`: real paths. Never raises: what cannot be read is content of its own
+        kind."""
+        self._linked.discard(item)
+
+        def entered(path: Path, *, link: bool) -> None:
+            if link:
+                self._linked.add(item)
+            enter(path, link=link)
+
         if item.path.is_dir():
-            files = self._named(item, enter) if item.names else _tree(item, leave_out, enter)
+            files = _named(item, entered) if item.names else _tree(item, leave_out, entered)
             return {relative: self._digest(path, item.role) for relative, path in files}
         if not os.path.lexists(item.path):
             return None
-        return {"": self._digest(item.path, Role.CODE)}
+        return {"": self._digest(str(item.path), Role.CODE)}
 
-    def _named(self, item: Watched, enter: Callable[[Path], None]) -> Iterator[tuple[str, Path]]:
-        enter(item.path)
-        return ((name, item.path / name) for name in _names(item.path) if name.endswith(item.names))
+    def again(self, item: Watched, before: Contents, files: Iterable[tuple[Path, str]]) -> Contents | None:
+        """As `read`, where only these files (directory and name) may differ from `before`; None: it takes a whole look,
+        as where one of them is, or may have been, a directory, or may be what a link leads to."""
+        if item in self._linked:
+            return None
+        after = dict(before)
+        for folder, name in files:
+            path = folder / name
+            if not path.is_relative_to(item.path) or path == item.path:
+                return None
+            relative = str(path.relative_to(item.path))
+            if path.is_dir() or (relative not in before and not path.is_file()):
+                return None
+            if os.path.lexists(path):
+                after[relative] = self._digest(str(path), item.role)
+            else:
+                after.pop(relative, None)
+        return after
 
-    def _digest(self, path: Path, role: Role) -> str:
+    def _digest(self, path: str, role: Role) -> str:
         try:
-            status = path.lstat() if role is Role.DATA else path.stat()
+            status = os.stat(path, follow_symlinks=role is not Role.DATA)  # noqa: PTH116  # there are many
             if stat.S_ISLNK(status.st_mode):
                 return f"link to {os.readlink(path)}"  # noqa: PTH115  # as it was written
             if not stat.S_ISREG(status.st_mode):
@@ -75,45 +107,67 @@ class Reader:
         except OSError as error:
             return f"cannot be read, {error.errno}"
 
-    def _file(self, path: Path, status: os.stat_result) -> str:
+    def _file(self, path: str, status: os.stat_result) -> str:
         stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
         if status.st_size > LIMIT:
             return f"large, {stamp[2:4]}"
-        seen = self._seen.get(str(path))
+        seen = self._seen.get(path)
         if seen is None or not seen.sure or seen.stamp != stamp:
             began = time.time()
-            with path.open("rb") as stream:
+            with open(path, "rb") as stream:  # noqa: PTH123
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
-            seen = self._seen[str(path)] = _Seen(stamp, digest, status.st_ctime + _COARSE < began)
+            seen = self._seen[path] = _Seen(stamp, digest, status.st_ctime + _COARSE < began)
         return seen.digest
 
 
-def _tree(item: Watched, leave_out: frozenset[Path], enter: Callable[[Path], None]) -> Iterator[tuple[str, Path]]:
+def _named(item: Watched, enter: Enter) -> Iterator[tuple[str, str]]:
+    enter(item.path, link=False)
+    return ((entry.name, entry.path) for entry in _entries(str(item.path)) if not passed_over(item, entry.name))
+
+
+def _tree(item: Watched, leave_out: frozenset[Path], enter: Enter) -> Iterator[tuple[str, str]]:
     """Relative name and path of every file below, each real directory once."""
     code = item.role is not Role.DATA
-    entered, pending = set(leave_out), [""]
+    entered, pending = {str(path) for path in leave_out}, [""]
     while pending:
         folder = pending.pop()
-        real = (item.path / folder).resolve()
+        place = f"{item.path}/{folder}" if folder else str(item.path)
+        real = os.path.realpath(place)
         if real in entered:
             continue
         entered.add(real)
-        enter(item.path / folder)
-        for name in _names(item.path / folder):
-            path = item.path / folder / name
-            relative = f"{folder}/{name}" if folder else name
-            if (code and name in LEFT_OUT) or of_an_editor(name):
+        enter(Path(place), link=False)
+        for entry in _entries(place):
+            relative = f"{folder}/{entry.name}" if folder else entry.name
+            if passed_over(item, entry.name):
                 continue
-            if path.is_dir() and (code or not path.is_symlink()):
+            if code and entry.is_symlink():
+                enter(Path(entry.path), link=True)
+            if _is_dir(entry, follow=code):
                 pending.append(relative)
             else:
-                yield relative, path
+                yield relative, entry.path
 
 
-def _names(folder: Path) -> list[str]:
-    """Sorted; none of a directory that is gone, or that this user may not list."""
+def _is_dir(entry: os.DirEntry[str], *, follow: bool) -> bool:
     try:
-        return sorted(os.listdir(folder), key=os.fsencode)  # noqa: PTH208  # names, not paths
+        return entry.is_dir(follow_symlinks=follow)
+    except OSError:  # a link that leads in a circle
+        return False
+
+
+def passed_over(item: Watched, name: str) -> bool:
+    """Whether what has this name in a directory of the item is no part of it."""
+    if item.names:
+        return not name.endswith(item.names)
+    return (item.role is not Role.DATA and name in LEFT_OUT) or of_an_editor(name)
+
+
+def _entries(folder: str) -> list[os.DirEntry[str]]:
+    """None of a directory that is gone, or that this user may not list."""
+    try:
+        with os.scandir(folder) as found:
+            return list(found)
     except OSError:
         return []
 

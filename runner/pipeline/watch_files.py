@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.pipeline.watch_contents import Contents, Reader, entries, of_an_editor
+from runner.pipeline.watch_contents import Contents, Reader, entries, passed_over
 from runner.pipeline.watch_notify import Heard, Notifier
 from runner.pipeline.watch_settling import Settling
 from runner.pipeline.watched import Watched
@@ -72,7 +72,8 @@ class Files:
         self._reader, self._settling = Reader(), Settling()
         self._contents: dict[Watched, Contents | None] = {}
         self._places: dict[Watched, dict[Path, set[str] | None]] = {}
-        self._dirty: set[Watched] = set()
+        self._dirty: dict[Watched, set[tuple[Path, str]] | None] = {}
+        """What to look at, and which files of it; None: all of it."""
         self._missing: dict[Watched, float] = {}
         self.polled: dict[Watched, str] = {}
         """What is looked at every `interval` seconds, and why; the reason is empty where `poll` asks for it."""
@@ -92,13 +93,13 @@ class Files:
             wanted = dict.fromkeys(items)
             self._leave_out = self._own | {path.resolve() for path in leave_out}
             known = {(item.path, item.role): found for item, found in self._contents.items()}
-            self._contents, self._places, self._dirty = {}, {}, set()
+            self._contents, self._places, self._dirty = {}, {}, {}
             self.polled, self._missing = {}, {}
             for item in wanted:
                 fresh = self._look(item)
                 self._contents[item] = known.get((item.path, item.role), fresh)
                 if self._contents[item] != fresh:
-                    self._dirty.add(item)
+                    self._dirty[item] = None
                     self._settling.note(time.monotonic())
             self._keep()
         self._wake()
@@ -155,48 +156,58 @@ class Files:
             if due is not None and now >= due:
                 return self._compare(self._settling.take(), now)
             if self.polled and now - looked >= self.interval and due is None:
-                self._dirty.update(self.polled)
+                self._dirty.update(dict.fromkeys(self.polled))
                 return self._compare(now, now)
         return ()
 
     def _hear(self, heard: Heard, now: float) -> None:
         if heard.lost:
-            self._dirty.update(self._contents)
+            self._dirty.update(dict.fromkeys(self._contents))
             self._settling.note(now)
         for place in heard.changed:
             touched = [item for item in self._contents if self._concerns(item, *place)]
             if not touched:
                 continue
-            self._dirty.update(touched)
+            for item in touched:
+                self._mark(item, place)
             if place in heard.written:
                 self._settling.writing(place, now)
             else:
                 self._settling.closed(place, now)
+
+    def _mark(self, item: Watched, place: tuple[Path, str]) -> None:
+        files = self._dirty.setdefault(item, set())
+        if not place[1] or self._places[item][place[0]] is not None:  # a directory itself, or what leads to the tree
+            self._dirty[item] = None
+        elif files is not None:
+            files.add(place)
 
     def _concerns(self, item: Watched, folder: Path, name: str) -> bool:
         places = self._places[item]
         if folder not in places:
             return False
         names = places[folder]
-        return not name or (not of_an_editor(name) if names is None else name in names)
+        return not name or (not passed_over(item, name) if names is None else name in names)
 
     def _compare(self, since: float, now: float) -> tuple[Change, ...]:
         """Look at what may have changed, and take what is there now as what was told last."""
-        found, dirty, self._dirty = [], self._dirty, set()
+        found, dirty, self._dirty = [], self._dirty, {}
         for item in (item for item in self._contents if item in dirty):
-            before, after = self._contents[item], self._look(item)
+            before, files = self._contents[item], dirty[item]
+            after = self._reader.again(item, before, files) if before is not None and files is not None else None
+            after = self._look(item) if after is None else after
             if after is not None:
                 self._missing.pop(item, None)
             elif before is not None and now < (until := self._missing.setdefault(item, now + GRACE)):
-                self._dirty.add(item)
+                self._dirty[item] = None
                 self._settling.postpone(until)
                 continue
             if before == after:
                 continue
             self._contents[item] = after
             names = {*(before or {}), *(after or {})}
-            files = sorted(name for name in names if (before or {}).get(name) != (after or {}).get(name))
-            found.append(Change(item, tuple(files), new=before is None, gone=after is None, since=min(since, now)))
+            different = sorted(name for name in names if (before or {}).get(name) != (after or {}).get(name))
+            found.append(Change(item, tuple(different), new=before is None, gone=after is None, since=min(since, now)))
         self._keep()
         return tuple(found)
 
@@ -206,16 +217,23 @@ class Files:
         self._places[item] = places
         self.polled.pop(item, None)
 
-        def enter(folder: Path) -> None:
-            places[folder] = None
-            self._hear_of(folder, item)
+        def enter(path: Path, *, link: bool) -> None:
+            if link:
+                self._trace(path, item)
+            else:
+                places[path] = None
+                self._hear_of(path, item)
 
-        for folder, name in entries(item.path, self._base):
-            names = places.setdefault(folder, set())
+        self._trace(item.path, item)
+        return self._reader.read(item, self._leave_out, enter)
+
+    def _trace(self, path: Path, item: Watched) -> None:
+        """Hear of all that decides which file a path is."""
+        for folder, name in entries(path, self._base):
+            names = self._places[item].setdefault(folder, set())
             if names is not None:
                 names.add(name)
             self._hear_of(folder, item)
-        return self._reader.read(item, self._leave_out, enter)
 
     def _hear_of(self, folder: Path, item: Watched) -> None:
         if self._notifier is None:

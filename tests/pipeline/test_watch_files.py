@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import random
 import shutil
 import subprocess
 import threading
@@ -14,6 +16,7 @@ import pytest
 
 from runner.errors import EnvironmentFault
 from runner.pipeline import watch_notify
+from runner.pipeline.watch_contents import Reader
 from runner.pipeline.watch_files import Change, Files
 from runner.pipeline.watched import Role, Watched
 
@@ -299,6 +302,11 @@ def test_links_in_code_are_followed_and_links_in_data_are_text(tmp_path: Path) -
     try:
         (outside / "x.py").write_text("new\n")
         assert follower.until(code).files == ("link/x.py",)
+        (outside.parent / "single.py").write_text("old\n")
+        (code.path / "single").symlink_to(outside.parent / "single.py")
+        assert follower.until(code).files == ("single",)
+        (outside.parent / "single.py").write_text("new\n")
+        assert follower.until(code).files == ("single",)
         follower.nothing_of(data)
         (data.path / "link").unlink()
         (data.path / "link").symlink_to("elsewhere")
@@ -352,7 +360,60 @@ def test_a_burst_ends_with_what_was_saved_last(follow, tmp_path: Path) -> None:
         item.path.write_text(f"{number}\n")
     follower.until(item)
     follower.nothing_of(Watched(tmp_path / "nobody", Role.CODE))
-    assert follower.files._contents[item] == follower.files._reader.read(item, frozenset(), lambda folder: None)
+    assert follower.files._contents[item] == follower.files._reader.read(item, frozenset(), anything)
+
+
+def anything(path: Path, *, link: bool) -> None:
+    """Nothing is watched."""
+
+
+class Clumsy:
+    """Does one thing after the other to a tree, whatever there is."""
+
+    def __init__(self, root: Path, seed: int) -> None:
+        self.root, self.random = root, random.Random(seed)
+
+    def go(self) -> None:
+        path, other = self._path(), self._path()
+        with contextlib.suppress(OSError, shutil.Error):
+            match self.random.choice(("write", "write", "append", "remove", "mkdir", "move", "link", "touch", "copy")):
+                case "write":
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_text(str(self.random.random()))
+                case "append":
+                    with path.open("a") as stream:
+                        stream.write("x")
+                case "remove":
+                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+                case "mkdir":
+                    path.mkdir(parents=True)
+                case "move":
+                    path.rename(other)
+                case "link":
+                    path.symlink_to(other.relative_to(self.root))
+                case "touch":
+                    path.touch()
+                case "copy":
+                    shutil.copytree(path, other, symlinks=True)
+
+    def _path(self) -> Path:
+        return self.root.joinpath(*self.random.choices("abc", k=self.random.randint(1, 3)))
+
+
+@pytest.mark.parametrize("role", [Role.CODE, Role.DATA])
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_happens_in_a_tree_what_is_known_is_what_is_there(tmp_path: Path, role: Role, seed: int) -> None:
+    item = tree(tmp_path, role)
+    follower, clumsy = Follower(tmp_path, item), Clumsy(item.path, seed)
+    try:
+        for _ in range(12):
+            for _ in range(clumsy.random.randint(1, 6)):
+                clumsy.go()
+            follower.nothing_of(Watched(tmp_path / "nobody", Role.CODE))
+            there = Reader().read(item, frozenset(), anything)
+            assert follower.files._contents[item] == there
+    finally:
+        follower.end()
 
 
 def test_what_is_followed_no_more_is_not_told(follow, tmp_path: Path) -> None:
