@@ -95,9 +95,25 @@ def watch(
         raise click.UsageError("--quiet and --verbose exclude each other: choose one")
     display = Display(int(verbose) - int(quiet), color, json_lines, None)
     pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace)
-    with Interrupts() as interrupts, open_engine() as engine:
-        sweep(engine, quiet=quiet)
-        return _watch(Request(file, **choice), display, pace, engine, poll, interrupts)
+    request = Request(file, **choice)
+    with Interrupts() as interrupts:
+        _refuse_hopeless(request)
+        with open_engine() as engine:
+            sweep(engine, quiet=quiet)
+            return _watch(request, display, pace, engine, poll, interrupts)
+
+
+def _refuse_hopeless(request: Request) -> None:
+    """A wrong word on the command line is told at once, since no save will mend it; a wrong file is waited for."""
+    from runner.errors import SpecError
+
+    try:
+        pipeline = request.load()
+    except SpecError:
+        if not request.file.is_file() or (request.specs is not None and not request.specs.exists()):
+            raise
+    else:
+        request.choose(pipeline.spec)
 
 
 def _watch(

@@ -18,7 +18,7 @@ from runner.pipeline import ending, rundir, stops
 from runner.pipeline.attempt import Workshop
 from runner.pipeline.broadcast import Broadcast, Reporter, complain
 from runner.pipeline.drive import Cancelled, Driver, Inbox, Retire, Woken
-from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult
+from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult, StepState
 from runner.pipeline.fitting import Fitted, fit
 from runner.pipeline.materials import Sources
 from runner.pipeline.outbox import Outbox
@@ -194,7 +194,8 @@ class Run:
     def _end(self, run: RunDirectory, driver: Driver, broadcast: Broadcast) -> RunFinished:
         results = tuple(driver.results[name] for name in self._plan.names)
         crashed = EXIT_INTERNAL if driver.crash is not None else None
-        superseded = driver.superseded and driver.signum is None and crashed is None
+        whole = all(result.state is StepState.PASSED for result in results)  # what was to be stopped was faster
+        superseded = driver.superseded and not whole and driver.signum is None and crashed is None
         signum = signal.SIGINT if superseded else driver.signum
 
         def code() -> int:

@@ -27,6 +27,8 @@ GRACE = 0.25
 """Seconds after which a file that is gone counts as gone: some editors, and git, remove before they write."""
 POLL = 1.0
 """Seconds between two looks at files of which the kernel tells nothing."""
+_REST = 5
+"""Times as long as a look took, that nothing is looked at again."""
 _NAMES = 3
 
 
@@ -110,7 +112,7 @@ class Files:
         poller.register(self._wake_read, select.POLLIN)
         if self._notifier is not None:
             poller.register(self._notifier.fileno(), select.POLLIN)
-        looked = time.monotonic()
+        looked = time.monotonic()  # or later, where a look takes long: it must not take all of a CPU
         while not self._closed:
             wait = self._patience(looked)
             for descriptor, _ in poller.poll(None if wait is None else max(0.0, wait * 1000)):
@@ -118,10 +120,11 @@ class Files:
                     os.read(descriptor, 4096)
             if self._closed:
                 return
+            began = time.monotonic()
             if found := self._step(looked):
                 yield found
-            if time.monotonic() - looked >= self.interval:
-                looked = time.monotonic()
+            if began - looked >= self.interval:
+                looked = began + _REST * (time.monotonic() - began)
 
     def close(self) -> None:
         """End `changes`; from any thread. Descriptors are given back by `release`, once nothing waits for them."""

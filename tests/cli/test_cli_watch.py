@@ -14,6 +14,7 @@ import pytest
 from runner import engine as engine_room
 from runner.cli.main import entry
 from runner.engine.fake import Canned, FakeEngine, FakeStep
+from runner.errors import EngineUnavailable
 from runner.report import watching
 
 PATIENCE = 20.0
@@ -225,3 +226,35 @@ def test_signals_are_given_back(watch) -> None:
     watch(FakeEngine())
     assert signal.getsignal(signal.SIGINT) == before
     assert not [t for t in threading.enumerate() if t.name in ("watch", "crier")]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["pipelin.yaml"], 2, "Did you mean pipeline.yaml?"),
+        (["pipeline.yaml", "--only", "mak"], 2, "--only: no step 'mak' (did you mean 'make'?)"),
+        (["pipeline.yaml", "--only", "make", "--skip", "make"], 5, "leaves no step to run"),
+        (["pipeline.yaml", "--specs", "nowhere"], 2, "nowhere"),
+        (["pipeline.yaml", "--poll", "0"], 2, "0.0 is not in the range x>=0.1"),
+    ],
+)
+def test_a_wrong_word_is_told_at_once(here: Path, capsys, words: list[str], code: int, said: str) -> None:
+    """No save would mend it; nothing is watched, and no engine is asked."""
+    assert entry(["watch", *words]) == code
+    assert said in capsys.readouterr().err
+
+
+def test_a_wrong_file_is_waited_for(watch, here: Path) -> None:
+    (here / "pipeline.yaml").write_text("steps: 1\n")
+    code, _, err = watch(FakeEngine(), save("pipeline.yaml", PIPELINE))
+    assert code == 0
+    assert "steps" in err
+
+
+def test_no_engine_is_told_at_once(here: Path, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
+    def gone() -> FakeEngine:
+        raise EngineUnavailable("no engine answers", remedy="start it")
+
+    monkeypatch.setattr(engine_room, "connect", gone)
+    assert entry(["watch", "pipeline.yaml"]) == 3
+    assert capsys.readouterr().err == "run-pipeline: no engine answers\nstart it\n"

@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -178,3 +179,16 @@ def test_a_reader_who_leaves_does_not_end_it(watch, workspace: Workspace) -> Non
     assert wait_until(lambda: len(list(runs.glob("2*/steps/a/outputs/out/file"))) == 2, 60)
     os.killpg(session.process.pid, signal.SIGTERM)
     assert session.process.wait(60) == 143
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("moment", [0.3, 0.7, 1.1, 1.6])
+def test_the_end_at_any_moment_leaves_nothing(
+    watch, workspace: Workspace, engine: Any, moment: float, signum: int
+) -> None:
+    """As the command is imported, as the first containers are made, as they run."""
+    session = watch({"a": (WRITES, PRODUCES), "b": (WRITES, takes("a")), "c": (WAITS, takes("b"))})
+    time.sleep(moment)
+    assert session.end(signum) == (130 if signum == signal.SIGINT else -9)
+    assert wait_until(lambda: not left(engine, workspace), 10), left(engine, workspace)
+    assert wait_until(lambda: not janitors(workspace), 10)

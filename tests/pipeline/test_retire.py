@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pipeline.helpers import PATIENCE, Gates, Harness, step, verdicts
 
-from runner.engine.base import StartMode
+from runner.engine.base import Outcome, StartMode, Verdict
 from runner.engine.fake import FakeEngine, FakeStep, small_outputs
 from runner.pipeline.events import RunFinished, StepState
 from runner.pipeline.schedule import Capacity, Schedule, Task
@@ -115,6 +115,11 @@ class Late:
         return self.finished
 
 
+def passed() -> Outcome:
+    ended = {"exit_code": 0, "signal": None, "started_at": None, "finished_at": None, "seconds": 0.0}
+    return Outcome(verdict=Verdict.PASSED, reason="exit 0", **ended)
+
+
 def waits(step: FakeStep) -> int:
     """A script that runs until it is told to stop."""
     step.stopping.wait(PATIENCE)
@@ -200,3 +205,21 @@ def test_a_signal_outweighs_a_change(tmp_path: Path) -> None:
     late.run.cancel(15)
     finished = late.end()
     assert (finished.status, finished.exit_code) == ("interrupted", 143)
+
+
+def test_a_run_in_which_everything_passed_all_the_same_is_not_superseded(tmp_path: Path) -> None:
+    """The script ends as it is told to stop, and its work is done."""
+
+    def deaf(script: FakeStep) -> Outcome:
+        running.set()
+        assert script.stopping.wait(PATIENCE)
+        return passed()
+
+    running = threading.Event()
+    late = Late(Harness(tmp_path, FakeEngine({"a": deaf})), a=step(outputs={}))
+    assert running.wait(PATIENCE)
+    late.run.retire(1, {"a": "a.py changed"}, {})
+    finished = late.end()
+    assert finished.results[0].state is StepState.PASSED
+    assert (finished.status, finished.exit_code) == ("passed", 0)
+    assert not late.run.took_in(1, "a")
