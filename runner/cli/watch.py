@@ -37,10 +37,10 @@ from runner.cli.session import (
     stopping_told,
     sweep,
 )
+from runner.errors import EnvironmentFault, RunnerError, SpecError
 
 if TYPE_CHECKING:
     from runner.engine.base import Engine
-    from runner.errors import RunnerError
     from runner.pipeline.events import RunFinished
     from runner.pipeline.execute import Run
     from runner.pipeline.plan import Plan
@@ -105,8 +105,6 @@ def watch(
 
 def _refuse_hopeless(request: Request) -> None:
     """A wrong word on the command line is told at once, since no save will mend it; a wrong file is waited for."""
-    from runner.errors import SpecError
-
     try:
         pipeline = request.load()
     except SpecError:
@@ -171,6 +169,9 @@ class _Runs:
             begun(run)
             try:
                 return run.execute()
+            except EnvironmentFault:  # an image may be gone
+                self.present.clear()
+                raise
             finally:
                 self.tell = _silent
                 if run.directory is not None:

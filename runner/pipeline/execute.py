@@ -62,6 +62,11 @@ class Run:
         self._began = time.monotonic()
         self._head: dict[str, Any] = {}
 
+    @property
+    def plan(self) -> Plan:
+        """What is run; once it has begun, as this machine can run it."""
+        return self._plan
+
     def cancel(self, signum: int) -> None:
         """Stop the run; may be called from a signal handler or any thread, and returns at once.
 

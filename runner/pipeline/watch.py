@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
 
-from runner.errors import EnvironmentFault, UsageError
+from runner.errors import EXIT_PASSED, EnvironmentFault, UsageError
 from runner.pipeline import ending
 from runner.pipeline.events import RunFinished
 from runner.pipeline.execute import Run
@@ -47,12 +47,13 @@ class Watcher:
         self._state: State | None = None
         self._broken = True
         """The pipeline's files cannot be loaded as they are."""
-        self._inbox: SimpleQueue[BaseException | None] = SimpleQueue()
+        self._inbox: SimpleQueue[None] = SimpleQueue()
+        self._fault: BaseException | None = None
+        """Of the listener: it hears nothing more."""
         self._lock = threading.RLock()
         self._pending: list[_Batch] = []
         self._count = self._absorbed = 0
         self._run: Run | None = None
-        self._plan: Plan | None = None
         self._signum: int | None = None
         self._interrupted = False
         self._code: int | None = None
@@ -90,93 +91,92 @@ class Watcher:
         if changes:
             self._teller.changed(changes)
         try:
-            self._load(changes)
-            plan, lent = self._next(changes)
-            if plan is not None:
-                self._execute(plan, lent)
+            state = self._load(changes)
+            plan, lent = self._next(state, changes)
+            if plan is None:
+                self._code = EXIT_PASSED
+            else:
+                self._execute(state, plan, lent)
         except (UsageError, EnvironmentFault) as error:
             self._code = error.exit_code
             self._teller.refused(error)
 
-    def _load(self, changes: Sequence[Change]) -> None:
-        """Load anew where the files say another pipeline now, or may say whether this one holds."""
-        if not self._broken and not any(map(_redefines, changes)):
-            return
+    def _load(self, changes: Sequence[Change]) -> State:
+        """Load anew where the files say another pipeline now, or may say whether this one holds. Raises UsageError."""
+        if self._state is not None and not self._broken and not any(map(_redefines, changes)):
+            return self._state
         self._broken = True
         try:
             loaded = self._subject.loaded()
         except UsageError:
-            known = watched(self._state.loaded.plan) if self._state is not None else ()
-            self._follow([*known, *named(self._subject.file)])
+            before = self._state.loaded.plan if self._state is not None else None
+            known = watched(before) if before is not None else ()
+            self._follow([*known, *named(self._subject.file)], kept(before) if before is not None else ())
             raise
-        if self._state is None:
-            self._state = State(loaded)
-        else:
-            with self._lock:
+        with self._lock:
+            if self._state is None:
+                self._state = State(loaded)
+            else:
                 self._state.load(loaded)
         self._follow(watched(loaded.plan), kept(loaded.plan))
         self._broken = False
+        return self._state
 
     def _follow(self, items: Iterable[Watched], leave_out: Iterable[Path] = ()) -> None:
         subject = self._subject
         self._files.follow(dict.fromkeys([*definitions(subject.file, subject.specs), *items]), leave_out)
 
-    def _next(self, changes: Sequence[Change]) -> tuple[Plan | None, Reuse]:
+    def _next(self, state: State, changes: Sequence[Change]) -> tuple[Plan | None, Reuse]:
         """The plan of what is to run, and what it takes from earlier runs. Raises UsageError and WorkspaceError."""
-        assert self._state is not None  # noqa: S101  # it was loaded
-        self._lend()
-        plan = self._state.next()
-        while plan is not None and (gone := self._gone(plan)):
-            self._state.outdated(gone)
-            plan = self._state.next()
+        self._lend(state)
+        plan = state.next()
+        while plan is not None and (gone := self._gone(state, plan)):
+            state.outdated(gone)
+            plan = state.next()
         if changes:
             run = plan.names if plan is not None else ()
-            self._teller.runs(run, [name for name in self._state.loaded.plan.names if name not in run])
-        lent = self._state.lent
+            others = dict.fromkeys(state.loaded.plan.names).keys() - set(run)
+            self._teller.runs(run, [name for name in state.loaded.plan.names if name in others])
+        lent = state.lent
         return plan, Reuse({step: lent[step] for step in plan.reused_outputs()} if plan is not None else {})
 
-    def _lend(self) -> None:
+    def _lend(self, state: State) -> None:
         """Once: what steps that were not selected made in earlier runs."""
-        assert self._state is not None  # noqa: S101
-        wanted = self._state.loaded.plan.reused_outputs()
-        if any(step not in self._state.lent for step in wanted):
-            found = find_reused(self._state.loaded.plan, self._subject.runs_dir)
-            self._state.lend(found.steps)
+        wanted = state.loaded.plan.reused_outputs()
+        if any(step not in state.lent for step in wanted):
+            found = find_reused(state.loaded.plan, self._subject.runs_dir)
+            state.lend(found.steps)
             for remark in found.remarks:
                 self._teller.remark(remark)
 
-    def _gone(self, plan: Plan) -> list[str]:
+    def _gone(self, state: State, plan: Plan) -> list[str]:
         """Steps whose outputs are not as they were left, by names and sizes: they run again.
 
         Raises UsageError for one that was not selected and so cannot.
         """
-        assert self._state is not None  # noqa: S101
         gone = []
         for step in plan.reused_outputs():
             try:
-                verify(self._state.lent[step], limit=0)
+                verify(state.lent[step], limit=0)
             except (UsageError, EnvironmentFault) as error:
-                if step not in self._state.loaded.plan.names:
-                    self._state.outdated([step])
+                if step not in state.loaded.plan.names:
+                    state.outdated([step])
                     raise
                 self._teller.remark(Remark(step, f"runs again: {error.message}"))
                 gone.append(step)
         return gone
 
-    def _execute(self, plan: Plan, lent: Reuse) -> None:
-        assert self._state is not None  # noqa: S101
-        self._state.started(plan)
-        with self._lock:
-            self._plan = plan
+    def _execute(self, state: State, plan: Plan, lent: Reuse) -> None:
+        state.started(plan)
         finished: RunFinished | None = None
         try:
             finished = self._conduct(plan, lent, self._begun)
         finally:
             with self._lock:
-                run, self._run, self._plan = self._run, None, None
+                run, self._run = self._run, None
             if run is not None and run.directory is not None and finished is not None:
-                self._state.ended(finished, run.directory)
-            self._absorb(run)
+                state.ended(finished, run.directory)
+            self._absorb(state, run)
         self._code = finished.exit_code
         self._interrupted = finished.status == ending.status(128 + signal.SIGINT)  # not by a change
 
@@ -188,14 +188,13 @@ class Watcher:
         if self._signum is not None:  # it came while there was no run to stop
             run.cancel(self._signum)
 
-    def _absorb(self, run: Run | None) -> None:
+    def _absorb(self, state: State, run: Run | None) -> None:
         """Steps that changed while a run went on are outdated, but for those that it started after that."""
-        assert self._state is not None  # noqa: S101
         with self._lock:
             for batch in self._pending:
                 self._absorbed = batch.number
                 steps = {step for change in batch.changes for step in change.item.steps}
-                self._state.outdated(step for step in steps if run is None or not run.took_in(batch.number, step))
+                state.outdated(step for step in steps if run is None or not run.took_in(batch.number, step))
 
     # -- changes
 
@@ -205,9 +204,11 @@ class Watcher:
         with self._lock:
             come = bool(self._pending)
         if not come and self._signum is None:
-            polled = tuple(self._files.polled.items())
-            self._teller.waits(Waiting(self._files.count, polled, self._files.interval, self._code or 0))
+            files = self._files
+            self._teller.waits(Waiting(files.count, files.polled, files.interval, self._code or 0))
         while self._signum is None:
+            if self._fault is not None:
+                raise self._fault
             with self._lock:
                 batches, self._pending = self._pending, []
             if batches:
@@ -215,9 +216,7 @@ class Watcher:
                     idle = [change for batch in batches if batch.number > self._absorbed for change in batch.changes]
                     self._state.outdated(step for change in idle for step in change.item.steps)
                 return batches
-            fault = self._inbox.get()
-            if fault is not None:
-                raise fault
+            self._inbox.get()
         return []
 
     def _listen(self) -> None:
@@ -232,10 +231,11 @@ class Watcher:
                         self._retire(self._run, batch)
                 self._inbox.put(None)
         except BaseException as error:
+            self._fault = error
             run = self._run
             if run is not None:
                 run.cancel(signal.SIGTERM)
-            self._inbox.put(error)
+            self._inbox.put(None)
 
     def _retire(self, run: Run, batch: _Batch) -> None:
         """Tell the run of what changed in it."""
@@ -245,21 +245,16 @@ class Watcher:
             if not change.item.steps:
                 doomed |= dict.fromkeys(self._redefined(), str(change))
             for step in change.item.steps:
-                self._touch(step, change, edited, doomed)
+                if step not in run.plan.names:  # it lends its outputs: what takes them is stale
+                    doomed |= dict.fromkeys(run.plan.after(step), f"it runs on '{step}', and {change}")
+                else:
+                    (doomed if change.gone else edited)[step] = str(change)
         run.retire(batch.number, edited, doomed)
-
-    def _touch(self, step: str, change: Change, edited: dict[str, str], doomed: dict[str, str]) -> None:
-        assert self._plan is not None  # noqa: S101  # there is a run
-        if step not in self._plan.names:  # it lends its outputs: what takes them is stale
-            doomed |= dict.fromkeys(self._plan.after(step), f"it runs on '{step}', and {change}")
-        elif change.gone:
-            doomed[step] = str(change)
-        else:
-            edited[step] = str(change)
 
     def _redefined(self) -> tuple[str, ...]:
         """Steps that the files define otherwise than the run does; none while they cannot be loaded."""
-        assert self._state is not None  # noqa: S101
+        if self._state is None:
+            return ()
         try:
             return redefined(self._state.loaded, self._subject.loaded())
         except UsageError:

@@ -77,11 +77,16 @@ class Files:
         self._dirty: dict[Watched, set[tuple[Path, str]] | None] = {}
         """What to look at, and which files of it; None: all of it."""
         self._missing: dict[Watched, float] = {}
-        self.polled: dict[Watched, str] = {}
-        """What is looked at every `interval` seconds, and why; the reason is empty where `poll` asks for it."""
+        self._polled: dict[Watched, str] = {}
         self._closed = False
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_write, False)
+
+    @property
+    def polled(self) -> tuple[tuple[Watched, str], ...]:
+        """What is looked at every `interval` seconds, and why; the reason is empty where `poll` asks for it."""
+        with self._lock:
+            return tuple(self._polled.items())
 
     @property
     def count(self) -> int:
@@ -96,7 +101,7 @@ class Files:
             self._leave_out = self._own | {path.resolve() for path in leave_out}
             known = {(item.path, item.role): found for item, found in self._contents.items()}
             self._contents, self._places, self._dirty = {}, {}, {}
-            self.polled, self._missing = {}, {}
+            self._polled, self._missing = {}, {}
             for item in wanted:
                 fresh = self._look(item)
                 self._contents[item] = known.get((item.path, item.role), fresh)
@@ -147,7 +152,7 @@ class Files:
         now = time.monotonic()
         with self._lock:
             due = self._settling.due()
-            times = ([due - now] if due is not None else []) + ([looked + self.interval - now] if self.polled else [])
+            times = ([due - now] if due is not None else []) + ([looked + self.interval - now] if self._polled else [])
         return min(times, default=None)
 
     def _step(self, looked: float) -> tuple[Change, ...]:
@@ -158,8 +163,8 @@ class Files:
             due = self._settling.due()
             if due is not None and now >= due:
                 return self._compare(self._settling.take(), now)
-            if self.polled and now - looked >= self.interval and due is None:
-                self._dirty.update(dict.fromkeys(self.polled))
+            if self._polled and now - looked >= self.interval and due is None:
+                self._dirty.update(dict.fromkeys(self._polled))
                 return self._compare(now, now)
         return ()
 
@@ -218,7 +223,7 @@ class Files:
         """Read it, and have its directories watched: each before it is listed, so that nothing slips in between."""
         places: dict[Path, set[str] | None] = {}
         self._places[item] = places
-        self.polled.pop(item, None)
+        self._polled.pop(item, None)
 
         def enter(path: Path, *, link: bool) -> None:
             if link:
@@ -240,10 +245,10 @@ class Files:
 
     def _hear_of(self, folder: Path, item: Watched) -> None:
         if self._notifier is None:
-            self.polled[item] = ""
+            self._polled[item] = ""
             return
         if why := self._notifier.add(folder):
-            self.polled[item] = why
+            self._polled[item] = why
 
     def _keep(self) -> None:
         if self._notifier is not None:

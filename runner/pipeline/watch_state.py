@@ -79,8 +79,9 @@ class State:
                 stale.add(step.name)
         if not stale:
             return None
+        wanted = frozenset(plan.names)
         dropped = {
-            choice.step: UP_TO_DATE if choice.step in plan.names else choice.why
+            choice.step: UP_TO_DATE if choice.step in wanted else choice.why
             for choice in plan.selection.choices
             if choice.step not in stale
         }

@@ -260,7 +260,19 @@ def test_a_new_pipeline_file_that_says_the_same_runs_nothing(watch) -> None:
     session = watch(CHAIN).first()
     session.save("pipeline.yaml", "# a word\n" + (session.root / "pipeline.yaml").read_text())
     assert session.words.next("runs")[0] == []
+    session.words.next("waits")
     assert len(session.finished) == 1
+
+
+def test_a_mended_file_that_says_what_it_said_before_is_no_failure(watch) -> None:
+    session = watch(CHAIN).first()
+    good = (session.root / "pipeline.yaml").read_text()
+    session.save("pipeline.yaml", "steps: [")
+    assert session.words.next("waits").exit_code == 2
+    session.save("pipeline.yaml", good)
+    assert session.words.next("waits").exit_code == 0
+    assert len(session.finished) == 1
+    assert session.end() == 0
 
 
 def test_steps_come_and_go(watch) -> None:
@@ -431,3 +443,19 @@ def test_the_run_says_what_it_took_from_where(watch) -> None:
     assert [(each["step"], each["run"]) for each in plan["reused"]] == [("a", session.finished[0].run_id)]
     why = {choice["step"]: choice["why"] for choice in plan["selection"]}
     assert why["other"] == "up to date"
+
+
+def test_a_fault_of_the_listener_in_a_run_stops_the_run(watch, monkeypatch: pytest.MonkeyPatch) -> None:
+    reads = Reads()
+    reads.hold("a")
+    session = watch(CHAIN, FakeEngine(default=reads)).start()
+    assert reads.running["a"].wait(PATIENCE)
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(session.files, "_compare", broken)
+    session.save("a.py")
+    with pytest.raises(RuntimeError, match="a bug"):
+        session.ended()
+    assert session.finished[0].status == "interrupted"

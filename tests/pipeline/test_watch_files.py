@@ -457,7 +457,7 @@ def test_a_silent_file_system_is_polled_and_that_is_said(
     item = script(tmp_path)
     follower = Follower(tmp_path, item)
     try:
-        assert follower.files.polled[item] == f"on {kind}, of which the kernel does not tell everything"
+        assert dict(follower.files.polled)[item] == f"on {kind}, of which the kernel does not tell everything"
         item.path.write_text("new\n")
         follower.until(item)
     finally:
@@ -475,7 +475,7 @@ def test_too_many_directories_are_polled(tmp_path: Path, monkeypatch: pytest.Mon
     item = script(tmp_path)
     follower = Follower(tmp_path, item)
     try:
-        assert "max_user_watches" in follower.files.polled[item]
+        assert "max_user_watches" in dict(follower.files.polled)[item]
         item.path.write_text("new\n")
         follower.until(item)
     finally:
