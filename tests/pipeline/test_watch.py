@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import random
 import shutil
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -434,8 +437,6 @@ def test_a_fault_of_the_listener_is_raised_and_leaves_nothing(watch, monkeypatch
 
 
 def test_the_run_says_what_it_took_from_where(watch) -> None:
-    import json
-
     session = watch(CHAIN).first()
     session.save("b.py")
     session.words.next("waits")
@@ -459,3 +460,58 @@ def test_a_fault_of_the_listener_in_a_run_stops_the_run(watch, monkeypatch: pyte
     with pytest.raises(RuntimeError, match="a bug"):
         session.ended()
     assert session.finished[0].status == "interrupted"
+
+
+def history(step: FakeStep) -> int:
+    """Writes what its own script holds, and what those before it wrote."""
+    time.sleep(0.01)
+    if step.stopping.is_set():
+        return 143
+    parts = [(step.inputs["code"] / f"{step.name}.py").read_text().strip()]
+    parts += [(step.inputs[name] / "all").read_text() for name in sorted(step.inputs) if name != "code"]
+    (step.outputs["out"] / "all").write_text(f"({' '.join(parts)})")
+    return 0
+
+
+@pytest.mark.parametrize("mode", [StartMode.PLAIN, StartMode.STAGED])
+@pytest.mark.parametrize("seed", range(4))
+def test_no_save_is_lost_whenever_it_comes(watch, mode: StartMode, seed: int) -> None:
+    """Scripts and the pipeline file are saved at any moment of any run; once it waits, every output is of what is there
+    now, all the way down."""
+    chance = random.Random(seed)
+    steps: dict[str, dict[str, Any]] = {
+        "a": {}, "b": takes("a"), "c": takes("a"), "d": takes("b", "c"), "e": {}, "f": takes("d", "e"),
+    }  # fmt: skip
+    session = watch(steps, FakeEngine(default=history, mode=mode), jobs=3, keep_going=True).first()
+    for number in range(40):
+        name = chance.choice(sorted(steps))
+        if chance.random() < 0.2:
+            steps[name] = {**steps[name], "env": {"N": str(number)}}
+            session.write(steps)
+        else:
+            session.save(f"{name}.py", f"{name}{number}\n")
+        time.sleep(chance.choice((0.0, 0.0, 0.01, 0.03, 0.06)))
+    session.save("e.py", "last\n")
+    lent = settled(session, "e", "last")
+
+    def expected(name: str) -> str:
+        parts = [(session.root / f"{name}.py").read_text().strip()]
+        return f"({' '.join([*parts, *(expected(each) for each in sorted(steps[name].get('inputs', {})))])})"
+
+    assert {name: (lent[name].outputs["out"] / "all").read_text() for name in steps} == {
+        name: expected(name) for name in steps
+    }
+    for name, given in steps.items():
+        job = json.loads(lent[name].layout.job.read_bytes())
+        assert [value for key, value in job["env"] if key == "N"] == list(given.get("env", {}).values())
+    assert session.end() == 0
+
+
+def settled(session: Watch, step: str, text: str) -> dict[str, Any]:
+    """What every step lends once the save of `text` has come through and nothing waits."""
+    while True:
+        session.words.next("waits")
+        assert session.watcher._state is not None
+        lent = dict(session.watcher._state.lent)
+        if step in lent and text in (lent[step].outputs["out"] / "all").read_text() and not session.watcher._pending:
+            return lent
