@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Sequence
 from datetime import datetime
 from typing import IO, Any
@@ -70,7 +71,10 @@ class WatchLines:
 
 class WatchJson:
     """For a program: the events of each run as in its `events.jsonl`, and between them `watch-changed`,
-    `watch-runs`, `watch-refused`, `watch-remark` and `watch-waits`. A reporter of runs, too."""
+    `watch-runs`, `watch-refused`, `watch-remark` and `watch-waits`. A reporter of runs, too.
+
+    `seconds` of a change: since the kernel first told of it.
+    """
 
     def __init__(self, stream: IO[str]) -> None:
         self._stream = stream
@@ -87,7 +91,8 @@ class WatchJson:
             {"path": str(each.item.path), "role": each.item.role, "files": list(each.files), "gone": each.gone}
             for each in changes
         ]
-        self._tell("watch-changed", changes=told)
+        seconds = round(time.monotonic() - min(each.since for each in changes), 3)
+        self._tell("watch-changed", changes=told, seconds=seconds)
 
     def runs(self, run: Sequence[str], keep: Sequence[str]) -> None:
         self._tell("watch-runs", run=list(run), keep=list(keep))

@@ -142,6 +142,7 @@ def test_json_lines_are_one_event_each(watch) -> None:
     assert events[second]["changes"] == [
         {"path": str(Path("use.py").absolute()), "role": "code", "files": [""], "gone": False}
     ]
+    assert events[second]["seconds"] >= 0.02, "it had to settle"
     assert (events[second + 1]["run"], events[second + 1]["keep"]) == (["use"], ["make"])
     assert events[-1] == {"event": "watch-waits", "at": events[-1]["at"], "files": 3, "polled": [], "exit_code": 0}
     assert "use.py changed" in err, "a person reads stderr"
