@@ -79,6 +79,23 @@ runs_dir_option: Decorator = click.option(
     help="Where run directories are.",
 )
 
+jobs_option: Decorator = click.option(
+    "-j",
+    "--jobs",
+    type=click.IntRange(min=1),
+    default=None,
+    metavar="N",
+    help="Steps at one time, as far as their cpus and memory allow.  [default: number of CPUs]",
+)
+
+keep_going_option: Decorator = click.option(
+    "-k", "--keep-going", is_flag=True, help="After a failure run every step that does not need the failed one."
+)
+
+no_trace_option: Decorator = click.option(
+    "--no-trace", is_flag=True, help="Do not watch what the scripts read, write and connect to."
+)
+
 json_option: Decorator = click.option(
     "--json", "as_json", is_flag=True, help="Print exactly one JSON document on stdout, also for errors."
 )

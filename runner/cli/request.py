@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runner.pipeline.plan import Plan
+    from runner.pipeline.select import Selection
+    from runner.spec.models import Pipeline, PipelineSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,9 +27,18 @@ class Request:
     def plan(self) -> Plan:
         """Raises SpecError, NothingSelectedError or UsageError; starts nothing and asks no engine."""
         from runner.pipeline.plan import make_plan
-        from runner.pipeline.select import select
+
+        pipeline = self.load()
+        return make_plan(pipeline, self.choose(pipeline.spec))
+
+    def load(self) -> Pipeline:
+        """Raises SpecError."""
         from runner.spec import load
 
-        pipeline = load(self.file, self.specs, strict=self.strict)
-        selection = select(pipeline.spec, only=self.only, from_=self.from_, until=self.until, skip=self.skip)
-        return make_plan(pipeline, selection)
+        return load(self.file, self.specs, strict=self.strict)
+
+    def choose(self, spec: PipelineSpec) -> Selection:
+        """Raises NothingSelectedError or UsageError."""
+        from runner.pipeline.select import select
+
+        return select(spec, only=self.only, from_=self.from_, until=self.until, skip=self.skip)

@@ -14,7 +14,10 @@ from runner.cli.options import (
     color_option,
     command,
     file_argument,
+    jobs_option,
     json_option,
+    keep_going_option,
+    no_trace_option,
     runs_dir_option,
     selection_options,
     specs_option,
@@ -32,19 +35,10 @@ from runner.errors import EXIT_PASSED
 )
 @file_argument
 @selection_options
-@click.option(
-    "-j",
-    "--jobs",
-    type=click.IntRange(min=1),
-    default=None,
-    metavar="N",
-    help="Steps at one time, as far as their cpus and memory allow.  [default: number of CPUs]",
-)
-@click.option(
-    "-k", "--keep-going", is_flag=True, help="After a failure run every step that does not need the failed one."
-)
+@jobs_option
+@keep_going_option
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would run, as `run-pipeline plan` does.")
-@click.option("--no-trace", is_flag=True, help="Do not watch what the scripts read, write and connect to.")
+@no_trace_option
 @click.option(
     "--no-warm", is_flag=True, help="Neither use containers that stand ready, nor leave some for the next run."
 )

@@ -6,7 +6,7 @@ import contextlib
 import io
 import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +20,10 @@ if TYPE_CHECKING:
     from runner.cli.interrupts import Interrupts
     from runner.engine.base import Engine
     from runner.engine.docker import DockerEngine
-    from runner.pipeline.events import Event, RunFinished
+    from runner.pipeline.events import Event
+    from runner.pipeline.execute import Run
     from runner.pipeline.plan import Plan
+    from runner.pipeline.reuse import Reuse
     from runner.report.junit import JUnitFile
 
 
@@ -85,7 +87,16 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
     with open_engine(warm=pace.warm) as engine:
         sweep(engine, quiet=display.verbosity < 0)
         provide_images(engine, plan, quiet=display.verbosity < 0)
-        finished = _execute(plan, engine, pace, _person(display), programs(display, document), interrupts)
+        person = person_for(display)
+        run = make_run(plan, engine, pace, [person, *programs(display, document)])
+        with stopping_told(person) as tell:
+
+            def stop(signum: int) -> None:
+                run.cancel(signum)
+                tell(signum)
+
+            interrupts.deliver_to(stop)
+            finished = run.execute()
         if pace.warm and not interrupts.received:
             stock(engine)
     if display.as_json:
@@ -109,32 +120,31 @@ def stock(engine: DockerEngine) -> None:
         note(f"no containers are kept for the next run: {error.message}; {error.remedy}")
 
 
-def _execute(
-    plan: Plan, engine: Engine, pace: Pace, person: Person, programs: Sequence[Reporter], interrupts: Interrupts
-) -> RunFinished:
+def make_run(plan: Plan, engine: Engine, pace: Pace, reporters: Sequence[Reporter], lent: Reuse | None = None) -> Run:
+    """`lent` as for `Run`."""
     from runner.pipeline.execute import Run
 
-    run = Run(
+    return Run(
         plan,
         engine,
         runs_dir=pace.runs_dir,
         jobs=pace.jobs,
         keep_going=pace.keep_going,
-        reporters=[person, *programs],
+        reporters=reporters,
         trace=pace.trace,
+        lent=lent,
     )
+
+
+@contextmanager
+def stopping_told(person: Person) -> Iterator[Callable[[int], None]]:
+    """Gives what tells of a signal: in a thread, since a signal handler must not wait for a reporter's lock, which the
+    thread that it interrupts may hold."""
     signals: SimpleQueue[int | None] = SimpleQueue()
-
-    def stop(signum: int) -> None:
-        run.cancel(signum)
-        signals.put(signum)
-
-    # In a thread: a signal handler must not wait for a reporter's lock, which the thread it interrupts may hold.
     crier = threading.Thread(target=_say_stopping, args=(person, signals), name="crier", daemon=True)
     crier.start()
-    interrupts.deliver_to(stop)
     try:
-        return run.execute()
+        yield signals.put
     finally:
         signals.put(None)
         crier.join()
@@ -159,7 +169,7 @@ def programs(display: Display, document: io.StringIO) -> list[Reporter]:
     return told
 
 
-def _person(display: Display) -> Person:
+def person_for(display: Display) -> Person:
     """A live board in a terminal, else one line per event; on stderr when stdout belongs to the JSON document."""
     from runner.report.console import Board, live_possible
     from runner.report.lines import Lines
@@ -188,9 +198,9 @@ def sweep(engine: Engine, *, quiet: bool = False) -> None:
 
 def provide_images(engine: Engine, plan: Plan, *, quiet: bool) -> None:
     """The progress goes to stderr. Raises ImageUnavailable."""
-    from runner.pipeline.provision import provide_images
+    from runner.pipeline import provision
 
-    provide_images(engine, plan, _no_log if quiet else note)
+    provision.provide_images(engine, plan, _no_log if quiet else note)
 
 
 def _no_log(_: str) -> None:

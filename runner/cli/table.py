@@ -5,6 +5,7 @@ from __future__ import annotations
 SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
     "Run": {
         "run": ("run:run", "Run the steps of a pipeline in containers."),
+        "watch": ("watch:watch", "Run a pipeline, and after each save what the save affects."),
         "plan": ("plan:plan", "Check everything and show what would run; start nothing."),
         "validate": ("validate:validate", "Check pipeline files; needs no engine."),
         "graph": ("graph:graph", "Draw the steps and the data between them."),

@@ -297,4 +297,7 @@ class Engine(Protocol):
     def sweep(self, leftovers: Sequence[Leftover]) -> list[Leftover]:
         """Remove them; returns what could not be removed."""
 
+    def release(self, run_id: str) -> None:
+        """A run has ended, and nothing of it is left: hold nothing for it any more. Other runs may go on."""
+
     def close(self) -> None: ...

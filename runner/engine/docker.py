@@ -279,6 +279,12 @@ class DockerEngine:
         with lost_is(EngineUnavailable):
             return sweeping.sweep(self._api, leftovers)
 
+    def release(self, run_id: str) -> None:
+        with self._lock:
+            janitor = self._janitors.pop(run_id, None)
+        if janitor is not None:
+            janitor.dismiss()
+
     def close(self) -> None:
         for janitor in self._janitors.values():
             janitor.dismiss()

@@ -258,6 +258,9 @@ class FakeEngine:
                 container.discard()
         return [item for item in leftovers if item in self.leftovers()]
 
+    def release(self, run_id: str) -> None:
+        """Nothing is held."""
+
     def close(self) -> None:
         """Nothing is held."""
 

@@ -104,7 +104,7 @@ class Workshop:
                 code=code,
                 run_id=self.sources.run.run_id,
                 step=job.step,
-                stopped=lambda: self.stops.asked,
+                stopped=lambda: self.stops.asked(job.step),
                 tell=lambda message: self.notice(job.step, message),
             )
         )
@@ -161,7 +161,14 @@ def run_step(
         return
     except Abandoned as error:
         tell(
-            Ended(write_result(layout, replace(base, verdict=Verdict.CANCELLED, reason=str(error), finished_at=now())))
+            Ended(
+                write_result(
+                    layout,
+                    replace(
+                        base, verdict=Verdict.CANCELLED, reason=_why(shop, base.step, str(error)), finished_at=now()
+                    ),
+                )
+            )
         )
         return
     except EnvironmentFault as error:
@@ -205,8 +212,8 @@ def _go(
     """The result, and how the container ended; None when it did not run."""
     bound, container = prepared.bound, prepared.container
     layout, step = bound.layout, base.step
-    if not shop.stops.add(container):
-        stopped = replace(base, verdict=Verdict.CANCELLED, reason=_STOPPED, finished_at=now())
+    if not shop.stops.add(step, container):
+        stopped = replace(base, verdict=Verdict.CANCELLED, reason=_why(shop, step, _STOPPED), finished_at=now())
         return write_result(layout, stopped), None
     try:
         layout.inputs_manifest.write_bytes(json_bytes(bound.inputs_document(shop.sources)))
@@ -220,20 +227,34 @@ def _go(
         with out, Log(layout.stderr, lambda data: shop.outbox.put(step, "stderr", data)) as err:
             shop.post(StepStarted(at=now(), step=step, mode=base.mode, image=base.image))
             with masking(bound.launch.credentials, out, err) as (stdout, stderr):
-                outcome = _run(container, stdout, stderr)
+                outcome = _named(shop, step, _run(container, stdout, stderr))
         outcome = explained(bound, outcome)
     except OSError as error:
         return write_result(layout, infrastructure(base, os_fault(error, layout.root, "cannot start the step"))), None
-    return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked), outcome
+    return settle(shop.engine, bound, outcome, base, (out, err), lambda: shop.stops.asked(step)), outcome
+
+
+def _why(shop: Workshop, step: str, otherwise: str) -> str:
+    """The reason of a step that did not start since it, or everything, was to stop."""
+    why = shop.stops.why(step)
+    return f"stopped before its script started: {why}" if why else otherwise
+
+
+def _named(shop: Workshop, step: str, outcome: Outcome) -> Outcome:
+    """The engine knows that the container was stopped, not that this step alone was, and why."""
+    why = shop.stops.why(step)
+    if not why or outcome.verdict is not Verdict.CANCELLED:
+        return outcome
+    return replace(outcome, reason=f"stopped while it ran: {why}")
 
 
 def _examined(shop: Workshop, planned: PlannedStep, bound: Bound, base: StepResult) -> StepResult:
     """The result so far: with a verdict, where the inputs are such that the script must not start. Raises OSError."""
     hosts = {item.name: item.host for item in bound.launch.inputs}
     try:
-        found = findings(planned.expected, hosts, lambda: shop.stops.asked)
+        found = findings(planned.expected, hosts, lambda: shop.stops.asked(base.step))
     except Stopped:
-        return replace(base, verdict=Verdict.CANCELLED, reason=_STOPPED)
+        return replace(base, verdict=Verdict.CANCELLED, reason=_why(shop, base.step, _STOPPED))
     verdict = Verdict.INVALID_INPUT if found.reason else None
     return replace(base, verdict=verdict, reason=found.reason, warnings=(*base.warnings, *found.warnings))
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -44,7 +44,17 @@ class Cancelled:
     signum: int
 
 
-Message = Event | Ended | Crashed | Woken | Cancelled
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Steps changed while the run goes on; by step: what changed. See `Schedule.retire`."""
+
+    change: int
+    """Names this message in `Driver.fresh`."""
+    edited: Mapping[str, str]
+    doomed: Mapping[str, str]
+
+
+Message = Event | Ended | Crashed | Woken | Cancelled | Retire
 Inbox = SimpleQueue[Message]
 
 
@@ -55,6 +65,10 @@ class Driver:
         self.results: dict[str, StepResult] = {}
         self.signum: int | None = None
         self.crash: BaseException | None = None
+        self.superseded = False
+        """A step was stopped, or kept from starting, since what it runs on has changed."""
+        self.fresh: set[tuple[int, str]] = set()
+        """Number of a change and step: it started after the change, and so with it."""
         self._steps: dict[str, PlannedStep] = {step.name: step for step in plan.steps}
         self._schedule, self._shop, self._broadcast, self._inbox = schedule, shop, broadcast, inbox
         self._staging = Staging(shop, schedule.capacity.cpus, wake=lambda: inbox.put(Woken()))
@@ -118,6 +132,8 @@ class Driver:
                 self._crashed(message)
             case Cancelled():
                 self._cancel(message.signum)
+            case Retire():
+                self._retire(message)
             case Event():
                 if isinstance(message, StepStarted):
                     self._staging.under_way(message.step)
@@ -174,6 +190,18 @@ class Driver:
             self.signum = signum
             self._shop.lull.release()
             self._drop(self._schedule.stop(f"not started: the run was stopped by {signal.Signals(signum).name}"))
+
+    def _retire(self, message: Retire) -> None:
+        found = self._schedule.retire(message.edited, message.doomed)
+        told = {**message.edited, **message.doomed}
+        for name in found.stop:
+            cause = found.causes[name]
+            self._shop.stops.retire(name, told[name] if cause == name else f"it runs on '{cause}', and {told[cause]}")
+        self._drop(found.cancelled)
+        for name in found.fresh:
+            self._staging.restage(self._steps[name])
+            self.fresh.add((message.change, name))
+        self.superseded = self.superseded or bool(found.stop or found.cancelled)
 
     def _drop(self, steps: Iterable[str]) -> None:
         """Steps that will not start."""

@@ -9,6 +9,9 @@ from runner.errors import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_PASSED, EXIT_STE
 from runner.pipeline.events import StepResult
 
 _OWN_FAULT = frozenset(Verdict) - {Verdict.PASSED, Verdict.INFRASTRUCTURE, Verdict.CANCELLED}
+SUPERSEDED = "superseded"
+"""Status of a run of which steps were stopped, or not started, since what they run on had changed (`watch`). Its exit
+code is that of a run stopped by Ctrl-C: it says nothing about the scripts."""
 _STATUS = {
     EXIT_PASSED: "passed",
     EXIT_STEP_FAILED: "failed",

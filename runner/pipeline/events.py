@@ -121,7 +121,7 @@ class RunFinished(Event):
     exit_code: int
     """As in the README's table."""
     status: str
-    """`passed`, `failed`, `environment`, `interrupted` or `error`."""
+    """`passed`, `failed`, `environment`, `interrupted`, `superseded` (by a change; see `watch`) or `error`."""
     results: tuple[StepResult, ...]
     """In execution order."""
     seconds: float

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import signal
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
@@ -16,8 +17,8 @@ from runner.errors import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_PASSED, Internal
 from runner.pipeline import ending, rundir, stops
 from runner.pipeline.attempt import Workshop
 from runner.pipeline.broadcast import Broadcast, Reporter, complain
-from runner.pipeline.drive import Cancelled, Driver, Inbox, Woken
-from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult
+from runner.pipeline.drive import Cancelled, Driver, Inbox, Retire, Woken
+from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult, StepState
 from runner.pipeline.fitting import Fitted, fit
 from runner.pipeline.materials import Sources
 from runner.pipeline.outbox import Outbox
@@ -47,14 +48,24 @@ class Run:
         keep_going: bool = False,
         reporters: Sequence[Reporter] = (),
         trace: bool = True,
+        lent: Reuse | None = None,
     ) -> None:
+        """`lent`: what earlier runs lend to this one, where the caller knows it; else it is looked for, and told."""
         self._plan, self._engine, self._runs_dir = plan, engine, runs_dir
         self._jobs, self._keep_going, self._reporters = jobs, keep_going, tuple(reporters)
-        self._trace = trace
+        self._trace, self._lent = trace, lent
+        self._driver: Driver | None = None
+        self.directory: RunDirectory | None = None
+        """Once it has begun."""
         self._inbox: Inbox = SimpleQueue()
         self._signals: SimpleQueue[int | None] = SimpleQueue()
         self._began = time.monotonic()
         self._head: dict[str, Any] = {}
+
+    @property
+    def plan(self) -> Plan:
+        """What is run; once it has begun, as this machine can run it."""
+        return self._plan
 
     def cancel(self, signum: int) -> None:
         """Stop the run; may be called from a signal handler or any thread, and returns at once.
@@ -64,6 +75,19 @@ class Run:
         """
         self._signals.put(signum)
         self._inbox.put(Cancelled(signum))
+
+    def retire(self, change: int, edited: Mapping[str, str], doomed: Mapping[str, str]) -> None:
+        """Steps changed: stop what is stale, and let the rest go on; from any thread, and returns at once.
+
+        By step: what changed, in words that go on after "stopped while it ran: ". An `edited` step that has not started
+        starts with the change, and `took_in` says so later; a `doomed` one does not start. Names of steps that are not
+        in the plan are passed over.
+        """
+        self._inbox.put(Retire(change, edited, doomed))
+
+    def took_in(self, change: int, step: str) -> bool:
+        """Whether the step was started after that change was told, and so with it. Asked when the run has ended."""
+        return self._driver is not None and (change, step) in self._driver.fresh
 
     def execute(self) -> RunFinished:
         """Run all steps. A failed step is no exception: see `RunFinished.exit_code`.
@@ -75,8 +99,8 @@ class Run:
         fitted = fit(self._plan, self._engine, info)
         fitted.plan.check_commands(fitted.images)
         self._plan = fitted.plan
-        reuse = find_reused(self._plan, self._runs_dir)
-        run = rundir.create(self._runs_dir)
+        reuse = find_reused(self._plan, self._runs_dir) if self._lent is None else self._lent
+        run = self.directory = rundir.create(self._runs_dir)
         broadcast = self._open(run, info, reuse)
         try:
             return self._run(run, info, fitted, reuse, broadcast)
@@ -125,7 +149,7 @@ class Run:
         shop = Workshop(self._engine, fitted.images, sources, live, outbox, self._inbox.put, self._trace, secretive)
         capacity = Capacity(info.cpus, info.memory, self._jobs)
         schedule = Schedule([step.task for step in self._plan.steps], capacity, keep_going=self._keep_going)
-        driver = Driver(self._plan, schedule, shop, broadcast, self._inbox)
+        driver = self._driver = Driver(self._plan, schedule, shop, broadcast, self._inbox)
         self._announce(run, fitted, reuse, broadcast)
         stopper = threading.Thread(target=self._stop_on_signals, args=(live, outbox), name="stopper", daemon=True)
         stopper.start()
@@ -158,7 +182,7 @@ class Run:
             broadcast.emit(Notice(at=now(), step=None, message=str(problem), problem=problem))
         for about, warning in fitted.notices():
             broadcast.emit(Notice(at=now(), step=about, message=warning))
-        for step, found in reuse.steps.items():
+        for step, found in reuse.steps.items() if self._lent is None else ():
             text = f"does not run: its outputs come from run {found.run_id}"
             broadcast.emit(Notice(at=now(), step=step, message=text))
         for remark in reuse.remarks:
@@ -175,33 +199,39 @@ class Run:
     def _end(self, run: RunDirectory, driver: Driver, broadcast: Broadcast) -> RunFinished:
         results = tuple(driver.results[name] for name in self._plan.names)
         crashed = EXIT_INTERNAL if driver.crash is not None else None
+        whole = all(result.state is StepState.PASSED for result in results)  # what was to be stopped was faster
+        superseded = driver.superseded and not whole and driver.signum is None and crashed is None
+        signum = signal.SIGINT if superseded else driver.signum
 
         def code() -> int:
-            return crashed or ending.exit_code(results, signum=driver.signum, fault=broadcast.fault)
+            return crashed or ending.exit_code(results, signum=signum, fault=broadcast.fault)
 
-        broadcast.fault = max(broadcast.fault, self._write_end(run, code(), results))
+        def status() -> str:
+            return ending.SUPERSEDED if superseded else ending.status(code())
+
+        broadcast.fault = max(broadcast.fault, self._write_end(run, code(), results, status()))
         finished = RunFinished(
             at=now(),
             run_id=run.run_id,
             exit_code=code(),
-            status=ending.status(code()),
+            status=status(),
             results=results,
             seconds=time.monotonic() - self._began,
         )
         broadcast.emit(finished)
         broadcast.close()
         if code() != finished.exit_code:  # a reporter failed at the very end
-            finished = dataclasses.replace(finished, exit_code=code(), status=ending.status(code()))
-            self._write_end(run, code(), results)
+            finished = dataclasses.replace(finished, exit_code=code(), status=status())
+            self._write_end(run, code(), results, status())
         broadcast.finish(finished)
         if driver.crash is not None:
             raise _internal(driver.crash) from driver.crash
         return finished
 
-    def _write_end(self, run: RunDirectory, code: int, results: Sequence[StepResult]) -> int:
+    def _write_end(self, run: RunDirectory, code: int, results: Sequence[StepResult], status: str = "") -> int:
         """The final `run.json`; returns the exit code that a failure to write it calls for."""
         end = {
-            "status": ending.status(code),
+            "status": status or ending.status(code),
             "exit_code": code,
             "finished_at": now(),
             "seconds": round(time.monotonic() - self._began, 3),

@@ -83,6 +83,18 @@ class Plan:
                 return step
         raise KeyError(name)
 
+    def after(self, name: str) -> frozenset[str]:
+        """All steps of the pipeline that need this one, directly or not."""
+        found, pending = set(), [name]
+        targets: dict[str, list[str]] = {}
+        for edge in self.edges:
+            targets.setdefault(edge.source, []).append(edge.target)
+        while pending:
+            fresh = [target for target in targets.get(pending.pop(), ()) if target not in found]
+            found.update(fresh)
+            pending += fresh
+        return frozenset(found)
+
     def reused_outputs(self) -> dict[str, tuple[str, ...]]:
         """By step that does not run: the outputs that steps which do run take from it."""
         running = set(self.names)

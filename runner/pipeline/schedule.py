@@ -1,7 +1,7 @@
 """When each step may start: a state machine without I/O, clock or threads.
 
-Whoever drives it calls `start()` for the steps to start now, `finish()` when one has ended, and `stop()` to let nothing
-more start, until `done`. Guarantees:
+Whoever drives it calls `start()` for the steps to start now, `finish()` when one has ended, `stop()` to let nothing
+more start, and `retire()` when steps have changed meanwhile, until `done`. Guarantees:
 
 1. A step starts only after every step it needs passed. It starts at most once, and ends in one final state.
 2. Never more than `jobs` steps run at once, and never more cpus and memory are declared by them than the machine has.
@@ -11,6 +11,7 @@ more start, until `done`. Guarantees:
 4. A step that does not pass blocks those that need it, directly or not, and nothing else. One whose pass is taken back
    blocks those of them that have not started.
 5. All of it takes time in proportion to the steps and edges, however many are ready at once.
+6. Nothing starts on what a retired step made. How a retired step ends stops nothing else.
 """
 
 from __future__ import annotations
@@ -47,6 +48,20 @@ class Capacity:
     jobs: int
 
 
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """What becomes of steps that changed, each in the order of the tasks."""
+
+    stop: tuple[str, ...]
+    """They run; the caller stops them, and tells their ends as any other's."""
+    cancelled: tuple[str, ...]
+    """They will not start; that is their final state."""
+    fresh: tuple[str, ...]
+    """They changed before they were started: they start as they are now."""
+    causes: Mapping[str, str]
+    """By step of `stop` and `cancelled`: the step whose change is the reason, itself or one that it needs."""
+
+
 class Schedule:
     """See the top of this module. Raises ValueError for tasks that are not a DAG or could never fit."""
 
@@ -66,9 +81,9 @@ class Schedule:
         self._overtaken = dict.fromkeys(self._tasks, 0)
         self._ready: list[str] = []  # sorted by rank
         self._running: set[str] = set()
-        self._coming: tuple[int, tuple[str, ...]] | None = (
-            None  # the last answer of `upcoming`, until something changes
-        )
+        self._coming: tuple[int, tuple[str, ...]] | None = None
+        """The last answer of `upcoming`, until something changes."""
+        self._retired: set[str] = set()
         self._refuse_misfits()
         self._make_ready(name for name, unmet in self._unmet.items() if not unmet)
 
@@ -146,7 +161,7 @@ class Schedule:
 
     def _failed(self, name: str) -> tuple[str, ...]:
         ended = self._block(name)
-        if not self._keep_going:
+        if not self._keep_going and name not in self._retired:
             ended += self.stop(f"not started: '{name}' failed, and the run stops at the first failure")
         return ended
 
@@ -159,6 +174,44 @@ class Schedule:
         self._ready.clear()
         self._coming = None
         return tuple(ended)
+
+    def retire(self, edited: Iterable[str], doomed: Iterable[str] = ()) -> Retired:
+        """Steps changed. An `edited` one may still start, as it is now; a `doomed` one may not, nor what needs it.
+
+        What an edited step made that has started, or has ended, is stale, and with it all that needs it. Names that are
+        no tasks are passed over.
+        """
+        named, barred = self._known(edited), self._known(doomed)
+        waiting = {name for name in named if self._states[name] in (StepState.WAITING, StepState.READY)}
+        causes: dict[str, str] = {}
+        for root in [*barred, *(name for name in named if name not in waiting)]:
+            if self._states[root] not in (StepState.BLOCKED, StepState.CANCELLED):
+                self._blame(root, causes)
+        stop = tuple(name for name in self._known(causes) if name in self._running)
+        cancelled = tuple(
+            name for name in self._known(causes) if self._states[name] in (StepState.WAITING, StepState.READY)
+        )
+        for name in cancelled:
+            self._states[name] = StepState.CANCELLED
+            cause = causes[name]
+            self._reasons[name] = "not started: it changed" if cause == name else f"not started: '{cause}' changed"
+        self._ready = [name for name in self._ready if name not in causes]
+        self._coming = None
+        self._retired.update(stop)
+        fresh = tuple(name for name in self._known(waiting) if name not in causes)
+        return Retired(stop, cancelled, fresh, {name: causes[name] for name in (*stop, *cancelled)})
+
+    def _known(self, names: Iterable[str]) -> list[str]:
+        return sorted((name for name in set(names) if name in self._tasks), key=self._order.__getitem__)
+
+    def _blame(self, root: str, causes: dict[str, str]) -> None:
+        """Note `root` as the cause of itself and of all that needs it."""
+        pending = [root]
+        while pending:
+            name = pending.pop()
+            if name not in causes:
+                causes[name] = root
+                pending += self._consumers[name]
 
     def upcoming(self, count: int) -> tuple[str, ...]:
         """At most `count` steps that have not started, in the order in which they will be needed if all goes well:

@@ -80,8 +80,13 @@ def select(
         raise NothingSelectedError(
             "the selection leaves no step to run", remedy="loosen --only, --from, --until or --skip"
         )
-    feeds = {wire.source: wire.target for wire in reversed(wires) if wire.output and wire.target not in dropped}
-    return Selection(tuple(_choice(step, dropped, feeds) for step in steps))
+    return without(spec, dropped)
+
+
+def without(spec: PipelineSpec, dropped: Mapping[str, str]) -> Selection:
+    """All steps but those in `dropped`, which says of each why it does not run; those that feed one are reused."""
+    feeds = {wire.source: wire.target for wire in reversed(edges(spec)) if wire.output and wire.target not in dropped}
+    return Selection(tuple(_choice(step, dropped, feeds) for step in order(spec)))
 
 
 def _check(word: str, names: Iterable[str], spec: PipelineSpec) -> None:

@@ -32,7 +32,7 @@ from runner.sagemaker import ExitMessage
 from runner.sagemaker.findings import findings
 from runner.sagemaker.job import ContainerJob
 
-_STOPPED = "the run was stopped while the outputs were being read"
+_STOPPED = "stopped while its outputs were being read"
 
 
 def settle(

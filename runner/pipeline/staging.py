@@ -91,6 +91,18 @@ class Staging:
             self._shop.forget(planned.name)
         return self._shop.prepare(planned)
 
+    def restage(self, planned: PlannedStep) -> None:
+        """What the step runs on has changed: if a container waits for it, or is being made, one made anew takes its
+        place. Returns at once."""
+        if planned.name in self._staged:
+            _, stale = self._staged[planned.name]
+            self._staged[planned.name] = (planned, self._pool.submit(self._anew, planned, stale))
+
+    def _anew(self, planned: PlannedStep, stale: Future[Prepared]) -> Prepared:
+        """One after the other, since both have the step's directory."""
+        self._drop(planned.name, stale)
+        return self._shop.prepare(planned)
+
     def drain(self, steps: Sequence[str] | None = None) -> None:
         """Remove the staged containers of these steps, or of all: they are not needed. Returns at once."""
         for name in [*self._staged] if steps is None else [name for name in steps if name in self._staged]:

@@ -18,7 +18,12 @@ if TYPE_CHECKING:
     from runner.pipeline.store import RunRecord
 
 SCHEMA_VERSION = 1
-_STATES = {"passed": StepState.PASSED, "running": StepState.RUNNING, "interrupted": StepState.CANCELLED}
+_STATES = {
+    "passed": StepState.PASSED,
+    "running": StepState.RUNNING,
+    "interrupted": StepState.CANCELLED,
+    "superseded": StepState.CANCELLED,
+}
 
 
 def runs_text(records: Sequence[RunRecord], style: Style = PLAIN) -> str:

@@ -18,6 +18,7 @@ _STATUS = {
     "failed": ("failed", StepState.FAILED),
     "environment": ("the environment failed", StepState.FAILED),
     "interrupted": ("interrupted", StepState.CANCELLED),
+    "superseded": ("superseded by a change", StepState.CANCELLED),
     "error": ("internal error", StepState.FAILED),
 }
 

@@ -31,7 +31,7 @@ def main() -> int:
 
 
 def measure(chosen: argparse.Namespace) -> int:
-    from bench import chain, cleanup, memory, overhead, planning, private, startup, tracing
+    from bench import chain, cleanup, memory, overhead, planning, private, startup, tracing, watching
     from bench.bench import Bench, Effort
     from bench.figures import table
 
@@ -46,6 +46,8 @@ def measure(chosen: argparse.Namespace) -> int:
         tracing.files,
         tracing.imports,
         cleanup.killed,
+        watching.decisions,
+        watching.starts,
     )
     figures: list[Figure] = []
     failures: list[str] = []

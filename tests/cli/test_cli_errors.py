@@ -127,7 +127,7 @@ def test_an_unknown_command_suggests_the_nearest(capsys) -> None:
 
 def test_an_unknown_command_like_nothing_lists_the_commands(capsys) -> None:
     assert entry(["zzzzqq"]) == 2
-    assert "(commands are run, plan, validate" in capsys.readouterr().err
+    assert "(commands are run, watch, plan, validate" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -69,7 +69,7 @@ def test_a_signal_ends_the_reading_of_large_outputs(tmp_path: Path, monkeypatch:
     finished = run.execute()
     harness.nothing_left()
     assert (verdicts(finished)["a"], finished.exit_code) == ("cancelled", 130)
-    assert finished.results[0].reason == "the run was stopped while the outputs were being read"
+    assert finished.results[0].reason == "stopped while its outputs were being read"
     assert (harness.root / "steps/a/attempt/out/f").exists()
     assert not (harness.root / "steps/a/outputs").exists()
     assert not (harness.root / "steps/a/outputs.json").exists()
