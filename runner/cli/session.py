@@ -66,12 +66,12 @@ def open_engine(*, warm: bool = False) -> Iterator[DockerEngine]:
     """The engine of this machine, closed at the end; with `warm` it takes from the pool. Raises EngineUnavailable."""
     from runner import engine
 
-    pool = None
     if warm:
         from runner.cli.warmth import link
 
-        pool = link()
-    connected = engine.connect(pool, pooling=warm)
+        connected = engine.connect(link(), pooling=True)
+    else:
+        connected = engine.connect()
     try:
         yield connected
     finally:
