@@ -102,6 +102,8 @@ class StepOutput(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepFinished(Event):
+    """Comes again, and then counts, where the first was not the last word: see `confirming.py`."""
+
     result: StepResult
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from engine.launches import Ended, Workbench
 
 from runner.engine.base import Image, StartMode, StopReason, Verdict
 from runner.engine.client import client
+from runner.engine.creation import KNOCK
 from runner.sagemaker.job import Limits
 
 pytestmark = pytest.mark.docker
@@ -35,6 +37,31 @@ def test_it_is_prepared_before_its_input_exists(bench: Workbench) -> None:
     container.remove()
     assert outcome.verdict is Verdict.PASSED, bytes(out)
     assert bytes(out) == b"late\n"
+
+
+def test_go_comes_over_stdin_where_the_fifo_is_of_no_use(bench: Workbench) -> None:
+    launch = bench.launch("print(1)")
+    container = bench.engine.prepare(launch)
+    (launch.scratch / KNOCK).unlink()
+    out = bytearray()
+    container.run(out.extend, out.extend)
+    outcome = container.confirm()
+    container.remove()
+    assert (outcome.verdict, bytes(out)) == (Verdict.PASSED, b"1\n")
+
+
+def test_a_script_sees_what_came_last_into_an_input_of_the_users(bench: Workbench, tmp_path: Path) -> None:
+    """Such an input is mounted at go alone: the user may work on it until then."""
+    data = tmp_path / "outside"
+    data.mkdir()
+    launch = bench.launch("import os\nprint(os.listdir('/opt/ml/processing/input/data'))", inputs={"data": data})
+    launch = dataclasses.replace(launch, run_root=bench.root / "steps")
+    container = bench.engine.prepare(launch)
+    (data / "late").write_text("late")
+    out = bytearray()
+    container.run(out.extend, out.extend)
+    container.remove()
+    assert bytes(out) == b"['late']\n"
 
 
 def test_an_input_that_never_came_is_not_the_scripts_fault(bench: Workbench) -> None:

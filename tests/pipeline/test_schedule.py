@@ -131,6 +131,30 @@ def test_stop_cancels_what_has_not_started_and_a_later_failure_does_not_change_t
     assert schedule.blocked_by("b") == ()
 
 
+def test_a_pass_that_is_taken_back_blocks_what_has_not_started() -> None:
+    """`ready` waits for a place only, `later` for what runs; neither `running` nor what has ended is touched."""
+    tasks = [
+        Task("a", priority=9),
+        Task("done", ("a",), 8),
+        Task("running", ("a",), 7),
+        Task("ready", ("a",), 6),
+        Task("later", ("running",), 5),
+        Task("other", priority=1),
+    ]
+    schedule = Schedule(tasks, Capacity(8, 1 << 30, 1), keep_going=True)
+    for name in ("a", "done"):
+        assert schedule.start() == (name,)
+        assert schedule.finish(name, passed=True) == ()
+    assert schedule.start() == ("running",)
+    assert schedule.revoke("a") == ("ready", "later")
+    assert (schedule.states["a"], schedule.states["done"]) == (StepState.FAILED, StepState.PASSED)
+    assert (schedule.running, schedule.blocked_by("later")) == ({"running"}, ("a",))
+    assert schedule.finish("running", passed=True) == ()
+    assert schedule.start() == ("other",)
+    schedule.finish("other", passed=True)
+    assert schedule.done
+
+
 def test_what_could_never_run_is_refused() -> None:
     with pytest.raises(ValueError, match="'a' declares more"):
         Schedule([Task("a", cpus=3)], Capacity(2, 10, 1))
