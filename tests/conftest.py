@@ -18,7 +18,10 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_configure() -> None:
-    """Under `nohup` SIGHUP is ignored, and so it would be in every process that the tests start and send it to."""
+    """Runs of the tests start from nothing, but for those that are about the step cache.
+
+    Under `nohup` SIGHUP is ignored, and so it would be in every process that the tests start and send it to."""
+    os.environ["RUN_PIPELINE_CACHE"] = "off"
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 

@@ -22,6 +22,7 @@ from runner.cli.options import (
 )
 from runner.cli.request import Request
 from runner.cli.session import Display, Pace, run_plan
+from runner.cli.stepcache import cache_options, chosen, dir_given
 from runner.errors import EXIT_PASSED
 
 
@@ -45,6 +46,7 @@ from runner.errors import EXIT_PASSED
 )
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would run, as `run-pipeline plan` does.")
 @click.option("--no-trace", is_flag=True, help="Do not watch what the scripts read, write and connect to.")
+@cache_options
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the last line only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the steps write, as they do.")
 @color_option
@@ -61,6 +63,9 @@ def run(
     keep_going: bool,
     dry_run: bool,
     no_trace: bool,
+    cached: bool | None,
+    force: tuple[str, ...],
+    cache_dir: Path | None,
     quiet: bool,
     verbose: bool,
     color: str,
@@ -85,6 +90,10 @@ def run(
             quiet=quiet,
             verbose=verbose,
             junit=bool(junit),
+            cache=cached is True,
+            no_cache=cached is False,
+            force=bool(force),
+            cache_dir=dir_given(),
         )
         from runner.cli.plan import show
 
@@ -92,7 +101,8 @@ def run(
         return EXIT_PASSED
     with junit_file(junit, str(file)) as report:
         display = Display(int(verbose) - int(quiet), color, as_json, report)
-        pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace)
+        cache = chosen(cached, force, runs_dir, cache_dir)
+        pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace, cache)
         with Interrupts() as interrupts:
             return run_plan(request.plan(), display, pace, interrupts)
 

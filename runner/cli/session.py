@@ -19,6 +19,7 @@ from runner.cli.unwritable import Unwritable
 if TYPE_CHECKING:
     from runner.cli.interrupts import Interrupts
     from runner.engine.base import Engine
+    from runner.pipeline.cache.messages import Options
     from runner.pipeline.events import Event, RunFinished
     from runner.pipeline.plan import Plan
     from runner.report.junit import JUnitFile
@@ -54,6 +55,7 @@ class Pace:
     jobs: int
     keep_going: bool
     trace: bool = True
+    cache: Options | None = None
 
 
 @contextmanager
@@ -100,6 +102,7 @@ def _execute(
         keep_going=pace.keep_going,
         reporters=[person, *programs],
         trace=pace.trace,
+        cache=pace.cache,
     )
     signals: SimpleQueue[int | None] = SimpleQueue()
 

@@ -85,6 +85,9 @@ class DockerEngine:
         self._guard(wanted.run_id)
         return requirements.collect(self._api, wanted, rootless=self._facts().rootless)
 
+    def collected(self, wanted: Installation) -> Path | None:
+        return requirements.collected(wanted)
+
     def _guard(self, run_id: str) -> None:
         """Have a janitor for the run before anything is made for it."""
         with self._lock:

@@ -18,7 +18,7 @@ SCRATCH = "run-pipeline.scratch"
 def owner() -> str:
     """`host|boot id|pid|start time`: a pid alone is reused, and a label may outlive a reboot."""
     pid = os.getpid()
-    return f"{socket.gethostname()}|{_boot_id()}|{pid}|{_start_time(pid)}"
+    return f"{socket.gethostname()}|{boot_id()}|{pid}|{_start_time(pid)}"
 
 
 def owner_alive(label: str) -> bool:
@@ -29,7 +29,7 @@ def owner_alive(label: str) -> bool:
     host, boot, pid, start = parts
     if host != socket.gethostname():
         return True
-    return boot == _boot_id() and pid.isdigit() and start != "" and _start_time(int(pid)) == start
+    return boot == boot_id() and pid.isdigit() and start != "" and _start_time(int(pid)) == start
 
 
 def labels(run_id: str, step: str, scratch: Path | None = None) -> dict[str, str]:
@@ -37,7 +37,7 @@ def labels(run_id: str, step: str, scratch: Path | None = None) -> dict[str, str
     return found | {SCRATCH: str(scratch)} if scratch else found
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -16,6 +16,8 @@ from runner.errors import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_PASSED, Internal
 from runner.pipeline import ending, rundir, stops
 from runner.pipeline.attempt import Workshop
 from runner.pipeline.broadcast import Broadcast, Reporter, complain
+from runner.pipeline.cache.lookup import open_cache
+from runner.pipeline.cache.messages import Options
 from runner.pipeline.drive import Cancelled, Driver, Inbox, Woken
 from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult
 from runner.pipeline.fitting import Fitted, fit
@@ -47,10 +49,11 @@ class Run:
         keep_going: bool = False,
         reporters: Sequence[Reporter] = (),
         trace: bool = True,
+        cache: Options | None = None,
     ) -> None:
         self._plan, self._engine, self._runs_dir = plan, engine, runs_dir
         self._jobs, self._keep_going, self._reporters = jobs, keep_going, tuple(reporters)
-        self._trace = trace
+        self._trace, self._cache = trace, cache
         self._inbox: Inbox = SimpleQueue()
         self._signals: SimpleQueue[int | None] = SimpleQueue()
         self._began = time.monotonic()
@@ -70,6 +73,8 @@ class Run:
 
         Raises EnvironmentFault or UsageError before anything starts, InternalError for a fault of this tool.
         """
+        if self._cache is not None:
+            self._cache.check(self._plan.names)
         info = self._engine.info()
         self._plan.check_capacity(info.cpus, info.memory)
         fitted = fit(self._plan, self._engine, info)
@@ -125,7 +130,8 @@ class Run:
         shop = Workshop(self._engine, fitted.images, sources, live, outbox, self._inbox.put, self._trace, secretive)
         capacity = Capacity(info.cpus, info.memory, self._jobs)
         schedule = Schedule([step.task for step in self._plan.steps], capacity, keep_going=self._keep_going)
-        driver = Driver(self._plan, schedule, shop, broadcast, self._inbox)
+        cache = open_cache(self._cache, shop, self._inbox.put) if self._cache is not None else None
+        driver = Driver(self._plan, schedule, shop, broadcast, self._inbox, cache)
         self._announce(run, fitted, reuse, broadcast)
         stopper = threading.Thread(target=self._stop_on_signals, args=(live, outbox), name="stopper", daemon=True)
         stopper.start()

@@ -13,7 +13,7 @@ more start, until `done`. Guarantees:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -85,15 +85,28 @@ class Schedule:
         """The steps that failed and so keep this one from running, in the order in which they failed."""
         return self._roots.get(name, ())
 
+    @property
+    def ready(self) -> tuple[str, ...]:
+        """Steps that may start, as far as others leave room, first things first."""
+        return tuple(self._ready)
+
     def free_memory(self) -> int:
         """Bytes that no running step has declared."""
         return self._capacity.memory - sum(self._tasks[name].memory for name in self._running)
 
-    def start(self) -> tuple[str, ...]:
-        """The steps to start now, first things first. They count as running from here on."""
+    def adopt(self, name: str) -> None:
+        """A ready step counts as running, wherever there is room: its result is there already."""
+        self._ready.remove(name)
+        self._running.add(name)
+        self._states[name] = StepState.RUNNING
+
+    def start(self, held: Collection[str] = ()) -> tuple[str, ...]:
+        """The steps to start now, first things first, but none of `held`. They count as running from here on."""
         started: list[str] = []
         passed_over: list[str] = []
         for name in self._ready:
+            if name in held:
+                continue
             if len(self._running) >= self._capacity.jobs:
                 break
             if self._fits(self._tasks[name]):
@@ -130,10 +143,11 @@ class Schedule:
         self._ready.clear()
         return tuple(ended)
 
-    def upcoming(self, count: int) -> tuple[str, ...]:
+    def upcoming(self, count: int, held: Collection[str] = ()) -> tuple[str, ...]:
         """At most `count` steps that have not started, in the order in which they will be needed if all goes well:
-        ready ones, then those that wait for running ones only, then those that wait for these, and so on."""
-        level = list(self._ready)
+        ready ones, then those that wait for running ones only, then those that wait for these, and so on. None of
+        `held`, nor what needs one of them."""
+        level = [name for name in self._ready if name not in held]
         found: list[str] = []
         seen = set(level) | self._running
         unmet: dict[str, int] = {}

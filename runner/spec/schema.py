@@ -21,6 +21,7 @@ def json_schema() -> Schema:
     one_origin = {"oneOf": [{"required": ["source"]}, {"required": ["from"]}]}
     definitions["InputSpec"] = _or_text(definitions["InputSpec"] | one_origin)
     definitions["ExpectedRows"] = _or(definitions["ExpectedRows"], {"type": "integer", "minimum": 0})
+    definitions["Caching"] = _or(definitions["Caching"], {"type": "boolean"})
     definitions["OutputSpec"] = _or_text(definitions["OutputSpec"], _NULL)
     schema["required"] = ["steps"]  # the name defaults to the file's
     steps = schema["properties"]["steps"]
