@@ -56,8 +56,10 @@ class _Node:
     relative: str
     line: bytes
     """Kind and permissions, for the digest."""
-    path: Path | None = None
-    """Of a regular file: where to read it, else None."""
+    path: str = ""
+    """Of a regular file: where to read it."""
+    status: os.stat_result | None = None
+    """Of a regular file, as it was found."""
 
 
 class Digests:
@@ -74,12 +76,13 @@ class Digests:
 
     def file(self, path: Path) -> Seen:
         """A single file, as the container gets it: under its name, readable. Raises OSError, Changing, Stopped."""
-        return self._seen(path, [_Node(path.name, b"file 644", path.resolve(strict=True))])
+        real = path.resolve(strict=True)
+        return self._seen(path, [_Node(path.name, b"file 644", str(real), real.stat())])
 
     def script(self, path: Path) -> Seen:
         """A single file with its executable bits. Raises like `file`."""
         real = path.resolve(strict=True)
-        return self._seen(path, [_Node(path.name, _copied(real.stat()), real)])
+        return self._seen(path, [_Node(path.name, _copied(real.stat()), str(real), real.stat())])
 
     def tree(self, root: Path) -> Seen:
         """A directory that is mounted as it is: links as such, permissions, empty directories. Raises like `file`."""
@@ -101,13 +104,13 @@ class Digests:
             reading.count(1 << 10)
             name = os.fsencode(node.relative)
             content = b""
-            if node.path is not None:
-                mark, digest, steady = self._read(node.path, known.get(node.relative), reading)
+            if node.status is not None:
+                mark, digest, steady = self._read(node.path, node.status, known.get(node.relative), reading)
                 files[node.relative] = digest
                 if steady:
                     kept[node.relative] = [mark, digest]
                 content = digest.encode()
-                state.update(repr(mark).encode())
+                state.update(b"%d %d %d %d %d " % (*mark,))
             line = b"%s %s %d:%s\n" % (node.line, content, len(name), name)
             whole.update(line)
             state.update(line)
@@ -115,17 +118,19 @@ class Digests:
             self._remember(place, kept)
         return Seen(f"sha256:{whole.hexdigest()}", state.hexdigest(), files)
 
-    def _read(self, path: Path, known: list[Any] | None, reading: Reading) -> tuple[Mark, str, bool]:
+    def _read(
+        self, path: str, status: os.stat_result, known: list[Any] | None, reading: Reading
+    ) -> tuple[Mark, str, bool]:
         """Mark, SHA-256, and whether both may be remembered."""
-        now = self._clock()
-        if known is not None and known[0] == mark_of(path.stat()):
+        if known is not None and known[0] == mark_of(status):
             return known[0], known[1], True
+        now = self._clock()
         for _ in range(_ATTEMPTS):
-            with path.open("rb") as stream:
+            with open(path, "rb") as stream:  # noqa: PTH123  # texts: a tree may hold many thousand files
                 before = os.fstat(stream.fileno())
                 digest, _ = reading.sha256(stream)
                 after = os.fstat(stream.fileno())
-            if mark_of(before) == mark_of(after) == mark_of(path.stat()):
+            if mark_of(before) == mark_of(after) == mark_of(os.stat(path)):  # noqa: PTH116
                 settled = max(after.st_mtime_ns, after.st_ctime_ns) < now - RACY
                 return mark_of(after), digest, settled
         raise Changing(f"{printable(path)} changes while it is read")
@@ -199,7 +204,8 @@ def _code_node(relative: str, path: Path) -> _Node | None:
     if path.is_dir():
         return _Node(relative, b"directory")
     if path.is_file():
-        return _Node(relative, _copied(path.stat()), path)
+        status = path.stat()
+        return _Node(relative, _copied(status), str(path), status)
     return None
 
 
@@ -218,7 +224,7 @@ def _nodes(root: Path) -> Iterable[_Node]:
                 pending.append(relative)
                 yield _Node(relative, b"directory %o" % mode)
             elif stat.S_ISREG(status.st_mode):
-                yield _Node(relative, b"file %o" % mode, root / relative)
+                yield _Node(relative, b"file %o" % mode, child.path, status)
             elif stat.S_ISLNK(status.st_mode):
                 target = os.fsencode(os.readlink(child.path))  # noqa: PTH115
                 yield _Node(relative, b"link %d:%s" % (len(target), target))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -50,7 +50,7 @@ def explain(runs_dir: Path, run: str, step: str) -> Explanation:
     for earlier in _earlier(runs_dir, record):
         before = read_note(earlier.layout.step(step).cache) if step in earlier.steps else None
         if before is not None and before.parts:
-            changed = tuple(changes(before, note)) if note.parts else ()
+            changed = _told(changes(before, note)) if note.parts else ()
             return Explanation(record.run_id, step, note, origin, earlier.run_id, changed)
     return Explanation(record.run_id, step, note, origin)
 
@@ -62,6 +62,12 @@ def _earlier(runs_dir: Path, record: RunRecord) -> Iterator[RunRecord]:
         before = (other.started_at, other.run_id) < (record.started_at, record.run_id)
         if before and other.pipeline == record.pipeline and os.path.realpath(other.file) == file:
             yield other
+
+
+def _told(found: Iterable[Change]) -> tuple[Change, ...]:
+    """The platform's files repeat much of the rest: they are named only where nothing else is."""
+    every = tuple(found)
+    return tuple(each for each in every if not each.part.startswith("configuration")) or every
 
 
 def changes(before: Note, now: Note) -> Iterator[Change]:

@@ -30,18 +30,6 @@ def keep(place: Folder, run_id: str, key: Key, layout: StepLayout) -> None:
     entries.write(place.entries, Kept(key.digest, result, run_id, outputs, logs))
 
 
-def drop(place: Folder, key: str) -> None:
-    """Remove an entry and its trees; entries that share them miss them, and are made anew. Raises OSError."""
-    try:
-        kept = entries.read(place.entries, key)
-        names = kept.trees() if kept is not None else []
-    except Damaged:
-        names = []  # whose they are cannot be told: they are removed as trees without an entry
-    entries.drop(place.entries, key)
-    for name in names:
-        trees.drop(place.trees, name)
-
-
 def _logs(layout: StepLayout) -> Manifest:
     there = sorted(name for name in STREAMS if (layout.root / name).is_file())
     found = [(name, layout.root / name) for name in there]

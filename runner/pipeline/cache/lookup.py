@@ -12,6 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from runner.data.digests import Digests
 from runner.data.files import os_fault, printable, remove_tree
@@ -19,7 +20,7 @@ from runner.data.reading import Stopped
 from runner.engine.base import Verdict
 from runner.errors import RunnerError
 from runner.pipeline.attempt import Workshop
-from runner.pipeline.cache import entries, folder, keeping
+from runner.pipeline.cache import entries, folder, keeping, trees
 from runner.pipeline.cache.adopting import Hit, adopt
 from runner.pipeline.cache.entries import Kept
 from runner.pipeline.cache.folder import Folder
@@ -72,11 +73,11 @@ class StepCache:
 
     def ask(self, planned: PlannedStep) -> None:
         """Returns at once; all that the step needs has been published."""
-        self._pool.submit(self._answer, planned, None)
+        self._pool.submit(self._safely, planned.name, self._answer, planned, None)
 
     def adopt(self, hit: Hit, cleared: Future[None] | None) -> None:
         """Returns at once. `cleared`: when what was prepared for the step will be gone."""
-        self._pool.submit(self._adopt, hit, cleared)
+        self._pool.submit(self._safely, hit.planned.name, self._adopt, hit, cleared)
 
     def keep(self, planned: PlannedStep, result: StepResult) -> None:
         """In the thread of the step's worker, when its end was told: keep the result, if it may be."""
@@ -132,6 +133,19 @@ class StepCache:
             gone = len(collect(self._place, Bounds(max_bytes=LIMIT)).entries)
             self._warn(None, f"{gone} results that were used longest ago were removed: more than 10 GB were kept")
 
+    def _safely(self, step: str, work: Callable[..., None], *arguments: Any) -> None:
+        """The run waits for an answer: there is one, whatever goes wrong."""
+        try:
+            work(*arguments)
+        except Exception as error:
+            self._warn(step, f"not used for this step: {_words(error)}")
+            self._miss(step, Missed(f"the cache failed: {type(error).__name__}"))
+
+    def _miss(self, step: str, missed: Missed) -> None:
+        with self._guard:
+            self._missed[step] = missed
+        self._post(Looked(step, None))
+
     def _answer(self, planned: PlannedStep, lock: Lock | None) -> None:
         """In the pool. With the `lock` of what was the step's key when it began to wait for it."""
         name = planned.name
@@ -143,10 +157,9 @@ class StepCache:
             self._warn(name, f"not used for this step: {_words(error)}")
             found = Missed(f"the cache could not be used: {_words(error)}")
         if isinstance(found, Missed):
-            with self._guard:
-                self._missed[name] = found
-        if found is not None:
-            self._post(Looked(name, found if isinstance(found, Hit) else None))
+            self._miss(name, found)
+        elif found is not None:
+            self._post(Looked(name, found))
 
     def _look(self, planned: PlannedStep, lock: Lock | None) -> Hit | Missed | None:
         """None: the answer comes later. The lock is freed, or in what is returned."""
@@ -196,7 +209,7 @@ class StepCache:
             with self._guard:
                 self._waits.pop(planned.name, None)
                 if not self._closed:
-                    self._pool.submit(self._answer, planned, lock)
+                    self._pool.submit(self._safely, planned.name, self._answer, planned, lock)
                     return
             if lock is not None:
                 lock.free()
@@ -223,15 +236,15 @@ class StepCache:
             self._note(name, hit.key, "an earlier result has this key", kept=True, result=result)
             self._post(Adopted(result))
             return
-        with self._guard:
-            self._missed[name] = Missed("what was kept could not be used")
-        self._post(Looked(name, None))
+        self._miss(name, Missed("what was kept could not be used"))
 
     def _discard(self, step: str, key: str, why: Damaged) -> bool:
-        """Drop an entry and all its trees; whether that could be done."""
+        """Drop an entry, and the tree that is to blame; whether that could be done."""
         self._warn(step, f"a result that was kept is dropped, and the step runs: {why}")
         try:
-            keeping.drop(self._place, key)
+            entries.drop(self._place.entries, key)
+            if why.tree:
+                trees.drop(self._place.trees, why.tree)
         except OSError as error:
             self._warn(step, f"cannot drop it: {_words(error)}")
             return False

@@ -33,6 +33,9 @@ _NO_LINK = {errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP, errno.ENOS
 class Damaged(Exception):
     """What is kept is not what was published; `str()` says how."""
 
+    tree = ""
+    """The tree that is of no use; empty where an entry is."""
+
 
 def name_of(manifest: Manifest) -> str:
     return f"{manifest.digest.removeprefix('sha256:')}-{manifest.size}"
@@ -70,8 +73,15 @@ def put(trees: Path, workplace: Path, manifest: Manifest, source: Path) -> None:
 def take(trees: Path, manifest: Manifest, target: Path, *, mode: int | None = None) -> None:
     """Lay the files out in the new directory `target`, after a check. With `mode` they have that one again, whatever
     became of it. Raises Damaged, OSError."""
-    name = name_of(manifest)
-    root, record = trees / name, trees / f"{name}.json"
+    try:
+        _take(trees / name_of(manifest), manifest, target, mode)
+    except Damaged as error:
+        error.tree = name_of(manifest)
+        raise
+
+
+def _take(root: Path, manifest: Manifest, target: Path, mode: int | None) -> None:
+    record = root.with_name(f"{root.name}.json")
     target.mkdir(parents=True)
     checked = _check(root, _recorded(record, manifest), manifest, mode)
     _lay_out(target, root, manifest.entries)
