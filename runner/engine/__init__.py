@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 def connect() -> DockerEngine:
     """The Docker engine of the active context. Raises EngineUnavailable, with the cure."""
-    from runner.engine.client import client
+    from runner.engine.client import quick_client
     from runner.engine.docker import DockerEngine
 
-    return DockerEngine(client())
+    return DockerEngine(quick_client())

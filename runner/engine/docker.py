@@ -62,13 +62,13 @@ class DockerEngine:
         return self._info
 
     def image(self, reference: str) -> Image:
-        from docker.errors import ImageNotFound
-
         tag = recipes.docker_reference(reference)
         try:
             with lost_is(EngineLost):
                 raw = self._api.inspect_image(tag)
-        except ImageNotFound as error:
+        except Exception as error:
+            if not _is_missing(error):
+                raise
             remedy = f"run `run-pipeline images build {reference}`" if tag != reference else f"run `docker pull {tag}`"
             raise ImageUnavailable(f"image {reference!r} is not on this engine", remedy=remedy) from error
         with lost_is(EngineLost):
@@ -258,6 +258,12 @@ class DockerEngine:
             janitor.dismiss()
         self._janitors.clear()
         self._client.close()
+
+
+def _is_missing(error: Exception) -> bool:
+    from docker.errors import ImageNotFound
+
+    return isinstance(error, ImageNotFound)
 
 
 @contextlib.contextmanager
