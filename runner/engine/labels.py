@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import cache
 from pathlib import Path
 
 MARK = "run-pipeline"
@@ -37,7 +38,9 @@ def labels(run_id: str, step: str, scratch: Path | None = None) -> dict[str, str
     return found | {SCRATCH: str(scratch)} if scratch else found
 
 
+@cache
 def boot_id() -> str:
+    """Of this machine since it was started; `unknown` where that cannot be told."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

@@ -69,7 +69,6 @@ class Driver:
         self._schedule, self._shop, self._broadcast, self._inbox = schedule, shop, broadcast, inbox
         self._staging = Staging(shop)
         self._cache = cache
-        self._asked: set[str] = set()
         self._held: set[str] = set()
         """Steps whose results may be in the cache: they do not start before it has answered."""
         self._workers: list[threading.Thread] = []
@@ -105,11 +104,9 @@ class Driver:
     def _ask(self) -> Collection[str]:
         """Ask the cache for every step that has become ready; returns those that must not start yet."""
         if self._cache is not None:
-            for name in self._schedule.ready:
-                if name not in self._asked:
-                    self._asked.add(name)
-                    self._held.add(name)
-                    self._cache.ask(self._steps[name])
+            for name in self._schedule.newly_ready():
+                self._held.add(name)
+                self._cache.ask(self._steps[name])
         return self._held
 
     def _spawn(self, planned: PlannedStep) -> None:

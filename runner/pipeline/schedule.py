@@ -60,6 +60,7 @@ class Schedule:
         self._roots: dict[str, tuple[str, ...]] = {}
         self._overtaken = dict.fromkeys(self._tasks, 0)
         self._ready: list[str] = []
+        self._fresh: list[str] = []
         self._running: set[str] = set()
         self._refuse_misfits()
         self._make_ready(name for name, unmet in self._unmet.items() if not unmet)
@@ -85,10 +86,10 @@ class Schedule:
         """The steps that failed and so keep this one from running, in the order in which they failed."""
         return self._roots.get(name, ())
 
-    @property
-    def ready(self) -> tuple[str, ...]:
-        """Steps that may start, as far as others leave room, first things first."""
-        return tuple(self._ready)
+    def newly_ready(self) -> tuple[str, ...]:
+        """Steps that have become ready since the last call."""
+        fresh, self._fresh = self._fresh, []
+        return tuple(fresh)
 
     def free_memory(self) -> int:
         """Bytes that no running step has declared."""
@@ -183,6 +184,7 @@ class Schedule:
         for name in names:
             self._states[name] = StepState.READY
             self._ready.append(name)
+            self._fresh.append(name)
         self._ready.sort(key=self._rank.__getitem__)
 
     def _block(self, root: str) -> tuple[str, ...]:

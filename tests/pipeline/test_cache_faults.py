@@ -100,8 +100,35 @@ def _replaced(path: Path) -> None:
     path.symlink_to("/etc/hostname")
 
 
+def test_files_that_look_as_recorded_are_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """But for small ones. Each hit links them once more, and records what that changed."""
+    read: list[str] = []
+    really = trees._read
+
+    def counted(path: str, entry: Any) -> None:
+        read.append(entry.path)
+        really(path, entry)
+
+    monkeypatch.setattr(trees, "_read", counted)
+    monkeypatch.setattr(trees, "_SETTLED", 0)
+    cached = Cached(tmp_path, scripts={"a": Canned(files={f"{OUT}/out/large": b"x" * (1 << 20)})})
+    cached.run(a=step())
+    for _ in range(3):
+        assert cached.run(a=step()) == []
+        assert "large" not in read
+    shutil.rmtree(cached.harness.root)  # a link less
+    assert cached.run(a=step()) == []
+    assert read.count("large") == 1
+    assert cached.run(a=step()) == []
+    assert read.count("large") == 1
+
+
+@pytest.mark.parametrize("small", [-1, 1 << 16])
 @pytest.mark.parametrize("spoil", [_edited, _replaced, Path.unlink, lambda path: shutil.rmtree(path.parent)])
-def test_a_kept_file_that_is_not_what_was_published_is_a_miss(tmp_path: Path, spoil: Callable[[Path], None]) -> None:
+def test_a_kept_file_that_is_not_what_was_published_is_a_miss(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Path], None], small: int
+) -> None:
+    monkeypatch.setattr(trees, "_SMALL", small)
     cached = Cached(tmp_path)
     cached.run(a=step(), b=step("a"))
     (kept,) = [path for path in (cached.root / "trees").glob("*/fake.txt") if path.read_text() == "a.out\n"]
@@ -124,6 +151,7 @@ def test_an_edit_in_a_run_directory_reaches_no_later_run(tmp_path: Path) -> None
 
 
 def test_what_a_power_cut_took_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trees, "_SMALL", -1)
     cached = Cached(tmp_path)
     cached.run(a=step())
     (kept,) = (cached.root / "trees").glob("*/fake.txt")
@@ -137,10 +165,13 @@ def test_what_a_power_cut_took_is_found_out(tmp_path: Path, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize("content", ["", "[]", '{"boot": 1}'])
-def test_a_lost_record_costs_a_look_at_the_files(tmp_path: Path, content: str) -> None:
+def test_a_lost_record_costs_a_look_at_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: str) -> None:
+    monkeypatch.setattr(trees, "_SMALL", -1)
     cached = Cached(tmp_path)
     cached.run(a=step())
-    for record in (cached.root / "trees").glob("*.json"):
+    records = list((cached.root / "trees").glob("*.json"))
+    assert len(records) == 2
+    for record in records:
         record.write_text(content)
     assert cached.run(a=step()) == []
 

@@ -28,7 +28,7 @@ from runner.pipeline.rundir import now
 from runner.sagemaker.job import CodeFile, StepData
 from runner.spec.archives import is_archive
 
-PUBLISHED = 0o644
+PUBLISHED, PUBLISHED_FOLDER = 0o644, 0o755
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,12 +52,10 @@ def adopt(hit: Hit, folder: Folder, sources: Sources) -> StepResult:
     draft.mkdir()
     manifests = hit.kept.manifests()
     for name, manifest in manifests.items():
+        (draft / name).mkdir()
+        (draft / name).chmod(PUBLISHED_FOLDER)
         trees.take(folder.trees, manifest, draft / name, mode=PUBLISHED)
-    logs = layout.root / "logs.part"
-    trees.take(folder.trees, hit.kept.logs, logs)
-    for entry in hit.kept.logs.entries:
-        (logs / entry.path).rename(layout.root / entry.path)
-    logs.rmdir()
+    trees.take(folder.trees, hit.kept.logs, layout.root)
     layout.outputs_manifest.write_bytes(json_bytes({"schema_version": SCHEMA, "outputs": hit.kept.outputs}))
     draft.rename(layout.outputs)
     result = _result(hit, {name: manifest.summary() for name, manifest in manifests.items()})

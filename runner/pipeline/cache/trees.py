@@ -23,6 +23,8 @@ from runner.data.files import copy_file, printable, remove_tree
 from runner.data.manifest import Entry, Manifest
 from runner.engine import labels
 
+_SMALL = 64 << 10
+"""Bytes of a tree whose files are read each time: that takes less than to write down what `stat` said of them."""
 _SETTLED = 100_000_000
 """Nanoseconds after its last change from which on a file's next one shows in its times: some ticks of the clock."""
 _FOLDER = 0o755
@@ -50,16 +52,18 @@ def size_in(name: str) -> int:
 def put(trees: Path, workplace: Path, manifest: Manifest, source: Path) -> None:
     """Keep the files of a directory that the manifest describes. Raises OSError, Damaged."""
     name = name_of(manifest)
-    if (trees / f"{name}.json").is_file() and (trees / name).is_dir():
+    recorded = manifest.size <= _SMALL or (trees / f"{name}.json").is_file()
+    if recorded and (trees / name).is_dir():
         return
     draft = workplace / secrets.token_hex(8)
     draft.mkdir()
+    draft.chmod(_FOLDER)
     try:
         marks = _lay_out(draft, source, manifest.entries)
         for entry, mark in zip(manifest.entries, marks, strict=True):
             if mark[2] != entry.size:
                 raise Damaged(f"{printable(source / entry.path)} is not as it was published")
-        _record(trees / f"{name}.json", manifest.entries, marks)
+        _record(trees / f"{name}.json", manifest, marks)
         try:
             draft.rename(trees / name)
         except OSError as error:
@@ -71,7 +75,7 @@ def put(trees: Path, workplace: Path, manifest: Manifest, source: Path) -> None:
 
 
 def take(trees: Path, manifest: Manifest, target: Path, *, mode: int | None = None) -> None:
-    """Lay the files out in the new directory `target`, after a check. With `mode` they have that one again, whatever
+    """Lay the files out in the directory `target`, after a check. With `mode` they have that one again, whatever
     became of it. Raises Damaged, OSError."""
     try:
         _take(trees / name_of(manifest), manifest, target, mode)
@@ -82,7 +86,6 @@ def take(trees: Path, manifest: Manifest, target: Path, *, mode: int | None = No
 
 def _take(root: Path, manifest: Manifest, target: Path, mode: int | None) -> None:
     record = root.with_name(f"{root.name}.json")
-    target.mkdir(parents=True)
     checked = _check(root, _recorded(record, manifest), manifest, mode)
     _lay_out(target, root, manifest.entries)
     # A link changes a time of the inode, and nothing else may have changed since the check.
@@ -90,7 +93,7 @@ def _take(root: Path, manifest: Manifest, target: Path, mode: int | None) -> Non
     for entry, before, after in zip(manifest.entries, checked, kept, strict=True):
         if before[:-1] != after[:-1]:
             raise Damaged(f"{printable(root / entry.path)} changed while it was used")
-    _record(record, manifest.entries, kept)
+    _record(record, manifest, kept)
 
 
 def drop(trees: Path, name: str) -> None:
@@ -102,7 +105,6 @@ def drop(trees: Path, name: str) -> None:
 def _lay_out(target: Path, source: Path, entries: Iterable[Entry]) -> list[Mark]:
     """Links, or copies where there can be none; their marks."""
     made: set[str] = set()
-    target.chmod(_FOLDER)
     marks = []
     for entry in entries:
         for folder in _new_folders(entry.path, made):
@@ -136,17 +138,21 @@ def _link(source: str, target: str) -> Mark:
     return mark_of(status)
 
 
-def _record(path: Path, entries: Iterable[Entry], marks: Iterable[Mark]) -> None:
+def _record(path: Path, manifest: Manifest, marks: Iterable[Mark]) -> None:
+    if manifest.size <= _SMALL:
+        return
     now = time.time_ns()
     files = [
         [entry.path, entry.sha256, entry.size, mark if mark[3] < now - _SETTLED else None]
-        for entry, mark in zip(entries, marks, strict=True)
+        for entry, mark in zip(manifest.entries, marks, strict=True)
     ]
     replace_file(path, json.dumps({"boot": labels.boot_id(), "files": files}).encode())
 
 
 def _recorded(path: Path, manifest: Manifest) -> dict[str, Mark | None]:
     """By path the mark; None where the file must be read. A record that is lost or damaged costs a look at each."""
+    if manifest.size <= _SMALL:
+        return {}
     try:
         document: Any = json.loads(path.read_bytes())
         marks = {str(name): mark for name, _, _, mark in document["files"]}
