@@ -37,6 +37,7 @@ class Run:
        outputs of earlier runs, the directory.
     2. Whatever happens then, every container is removed before `execute` returns or raises.
     3. `run.json` says `running` with its owner until the end, and then how it ended.
+    4. Without `cache` every step runs, and nothing is kept.
     """
 
     def __init__(

@@ -215,6 +215,25 @@ def test_code_that_changes_after_it_was_hashed_is_not_kept(tmp_path: Path, monke
     assert not cached.files("entries")
 
 
+def test_code_that_changes_before_a_hit_is_taken_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "work.py").write_text("print(1)\n")
+    fields: dict[str, Any] = {"script": str(tmp_path / "work.py"), "entrypoint": None}
+    cached = Cached(tmp_path)
+    cached.run(a=step(**fields))
+    really = lookup.adopt
+
+    def edited(*arguments: Any) -> Any:
+        (tmp_path / "work.py").write_text("print(2)\n")
+        return really(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(lookup, "adopt", edited)
+        assert cached.run(a=step(**fields)) == ["a"]
+    assert (cached.step("a") / "code/work.py").read_text() == "print(2)\n"
+    (tmp_path / "work.py").write_text("print(1)\n")
+    assert cached.run(a=step(**fields)) == []
+
+
 def test_code_that_is_edited_while_the_step_runs_spoils_nothing(tmp_path: Path) -> None:
     script = tmp_path / "work.py"
     script.write_text("print(1)\n")

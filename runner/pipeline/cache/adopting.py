@@ -13,11 +13,13 @@ from runner.data.files import json_bytes
 from runner.data.manifest import named
 from runner.data.materialise import code_file, code_tree
 from runner.data.unpack import unpack
+from runner.errors import WorkspaceError
 from runner.pipeline.binding import job_document
 from runner.pipeline.cache import entries, trees
 from runner.pipeline.cache.entries import Kept
 from runner.pipeline.cache.folder import Folder
 from runner.pipeline.cache.key import CODE, Key
+from runner.pipeline.cache.reading import copied_code
 from runner.pipeline.cache.trees import Damaged
 from runner.pipeline.events import Cached, StepResult, StepState
 from runner.pipeline.layout import StepLayout
@@ -46,6 +48,9 @@ def adopt(hit: Hit, folder: Folder, sources: Sources) -> StepResult:
     layout = sources.run.layout.step(hit.planned.name)
     layout.root.mkdir()
     _take_code(hit.planned, layout, sources)
+    code = copied_code(hit.planned.job, layout)
+    if code is not None and code != hit.key.parts["code"]["content"]:
+        raise WorkspaceError("its code changed after the cache was asked for it")
     layout.job.write_bytes(json_bytes(job_document(hit.planned, hit.planned.job, hit.image_id)))
     layout.inputs_manifest.write_bytes(json_bytes(_inputs(hit.planned, sources)))
     draft = layout.outputs.with_name(f"{layout.outputs.name}.part")

@@ -60,12 +60,7 @@ class Reader:
         path = code_path(job)
         if path is None or before.code is None:
             return
-        if is_archive(path.name):
-            same = after.code == before.code
-        elif isinstance(_code_of(job), CodeFile):
-            same = Digests(None, _ignore).script(layout.code / path.name).digest == before.code.digest
-        else:
-            same = Digests(None, _ignore).code(layout.code).digest == before.code.digest
+        same = after.code == before.code if is_archive(path.name) else copied_code(job, layout) == before.code.digest
         if not same:
             raise Unknown("its code changed after the cache was asked for it")
 
@@ -99,6 +94,18 @@ class Reader:
         )
         found = self._engine.collected(wanted)
         return hashlib.sha256((found / REQUIREMENTS).read_bytes()).hexdigest() if found is not None else None
+
+
+def copied_code(job: ContainerJob, layout: StepLayout) -> str | None:
+    """The digest of the copy in the step's directory; None without code, and for an archive, whose copy is unpacked.
+    Raises OSError."""
+    path = code_path(job)
+    if path is None or is_archive(path.name):
+        return None
+    digests = Digests(None, _ignore)
+    if isinstance(_code_of(job), CodeFile):
+        return digests.script(layout.code / path.name).digest
+    return digests.code(layout.code).digest
 
 
 def needs_packages(job: ContainerJob) -> bool:
