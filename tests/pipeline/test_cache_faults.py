@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import subprocess
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -384,6 +386,22 @@ def test_a_fault_of_the_cache_itself_costs_a_run_of_the_step(
         assert cached.run(a=step()) == ["a"]
         assert [text for text in cached.notices if "RuntimeError: no such thing" in text]
     assert cached.run(a=step()) == []
+
+
+def test_many_open_a_new_cache_at_once(tmp_path: Path) -> None:
+    for number in range(20):
+        gate = threading.Barrier(6)
+
+        def first(root: Path = tmp_path / str(number), gate: threading.Barrier = gate) -> bytes:
+            gate.wait()
+            place = folder.open_folder(root)
+            place.pin(f"run-{threading.get_ident()}")
+            assert not place.dead()
+            return place.secret()
+
+        with ThreadPoolExecutor(6) as pool:
+            secrets = {future.result() for future in [pool.submit(first) for _ in range(6)]}
+        assert len(secrets) == 1
 
 
 def test_what_killed_runs_left_goes_with_the_next(tmp_path: Path) -> None:

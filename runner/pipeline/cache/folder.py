@@ -20,6 +20,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.data.digests import replace_file
 from runner.data.files import printable, remove_tree
 from runner.engine import labels
 
@@ -27,6 +28,8 @@ NAME = ".cache"
 """Below the directory of all runs, so that nothing has to be copied."""
 _LAYOUT = b"run-pipeline step cache 1\n"
 _FOLDERS = ("entries", "trees", "digests", "locks", "pins", "new")
+_OURS = frozenset({*_FOLDERS, "version", "secret"})
+"""Beginnings of all names, drafts among them: another run may be making the same directory."""
 _SECRET = 32
 
 
@@ -75,7 +78,7 @@ class Folder:
 
     def pin(self, run_id: str) -> None:
         """Say that this run lives. Raises OSError."""
-        (self.pins / run_id).write_text(f"{labels.owner()}\n")
+        replace_file(self.pins / run_id, f"{labels.owner()}\n".encode())
 
     def use(self, run_id: str, key: str) -> None:
         """Say that a live run uses an entry. Raises OSError."""
@@ -99,12 +102,13 @@ class Folder:
 
     def dead(self) -> list[Path]:
         """What runs left that were killed. Raises OSError."""
-        live = self.live()
-        return [path for folder in (self.pins, self.new) for path in sorted(folder.iterdir()) if path.name not in live]
+        every = [path for folder in (self.new, self.pins) for path in sorted(folder.iterdir())]
+        live = self.live()  # asked last: a run that comes meanwhile is not in the list
+        return [path for path in every if path.name not in live and not path.name.startswith(".")]
 
     def live(self) -> frozenset[str]:
         """Ids of the runs that use the cache now. Raises OSError."""
-        owners = {path.name: _lines(path)[:1] for path in self.pins.iterdir()}
+        owners = {path.name: _lines(path)[:1] for path in self.pins.iterdir() if not path.name.startswith(".")}
         return frozenset(name for name, owner in owners.items() if owner and labels.owner_alive(owner[0]))
 
 
@@ -115,11 +119,11 @@ def open_folder(root: Path) -> Folder:
     _check(root)
     version = root / "version"
     if not version.exists():
-        if any(path.name not in _FOLDERS for path in root.iterdir()):
+        if any(path.name.strip(".").partition("-")[0] not in _OURS for path in root.iterdir()):
             raise Unusable(f"{printable(root)} holds other files: give the cache a directory of its own")
         for name in _FOLDERS:
             (root / name).mkdir(mode=0o700, exist_ok=True)
-        version.write_bytes(_LAYOUT)
+        replace_file(version, _LAYOUT)
     elif (found := version.read_bytes()) != _LAYOUT:
         known = printable(found.decode("utf-8", "replace").strip())
         raise Unusable(f"{printable(root)} is of another version ('{known}'): remove it, or choose another directory")
