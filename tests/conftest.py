@@ -18,8 +18,10 @@ ROOT = Path(__file__).parent.parent
 
 
 def pytest_configure() -> None:
-    """Under `nohup` SIGHUP is ignored, and so it would be in every process that the tests start and send it to. And no
-    test's containers wait for another's: those of the pool have a pool of their own."""
+    """Runs of the tests start from nothing, but for those that are about the step cache or the pool.
+
+    Under `nohup` SIGHUP is ignored, and so it would be in every process that the tests start and send it to."""
+    os.environ["RUN_PIPELINE_CACHE"] = "off"
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.environ["RUN_PIPELINE_POOL"] = "off"
 

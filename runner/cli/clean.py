@@ -33,8 +33,9 @@ if TYPE_CHECKING:
 def clean(dry_run: bool, whole: bool, keep: int | None, as_json: bool, runs_dir: Path) -> int:
     """Remove what dead runs left: containers, volumes and networks by their label, and working files on disk.
 
-    Containers that stand ready for a next run (`run-pipeline pool`) are ended, too. A live run is never touched. Exit
-    code 3 when something could not be removed, or no engine could be asked: what is on disk is removed all the same.
+    Containers that stand ready for a next run (`run-pipeline pool`) are ended, too. A live run is never touched, nor is
+    the step cache: see `run-pipeline cache gc`. Exit code 3 when something could not be removed, or no engine could be
+    asked: what is on disk is removed all the same.
     """
     if keep is not None and not whole:
         raise click.UsageError("--keep says how many run directories stay, so it needs --runs")

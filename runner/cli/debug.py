@@ -51,6 +51,12 @@ def _script(record: RunRecord, step: str) -> Path:
     result = record.result(step)
     layout = record.layout.step(step)
     script = (layout.host(result.failed_host) if result.failed_host else layout).shell
+    if result.cached is not None:
+        raise UsageError(
+            f"step '{step}' of run {record.run_id} had no container: its result was in the cache",
+            remedy=f"its container was in run {result.cached.run}: `run-pipeline debug {result.cached.step} "
+            f"--run {result.cached.run}`, or run it again with `--force {step}`",
+        )
     if not script.is_file():
         why = f": {result.reason}" if result.reason else ""
         raise UsageError(

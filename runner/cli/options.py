@@ -153,13 +153,13 @@ def selection_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for name, text in reversed(SELECTORS.items()):
         parameter = f"{name}_" if name == "from" else name
         decorate = click.option(
-            f"--{name}", parameter, multiple=True, metavar="STEP", help=text, shell_complete=_complete_steps
+            f"--{name}", parameter, multiple=True, metavar="STEP", help=text, shell_complete=complete_steps
         )
         function = decorate(function)
     return function
 
 
-def _complete_steps(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
+def complete_steps(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:  # noqa: ARG001
     """Names of the steps of the file that the line names; none when it cannot be read."""
     from click.shell_completion import split_arg_string
 

@@ -25,6 +25,7 @@ from runner.cli.options import (
 )
 from runner.cli.request import Request
 from runner.cli.session import Display, Pace, run_plan
+from runner.cli.stepcache import cache_options, chosen, dir_given
 from runner.errors import EXIT_PASSED
 
 
@@ -42,6 +43,7 @@ from runner.errors import EXIT_PASSED
 @click.option(
     "--no-warm", is_flag=True, help="Neither use containers that stand ready, nor leave some for the next run."
 )
+@cache_options
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the last line only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the steps write, as they do.")
 @color_option
@@ -59,6 +61,9 @@ def run(
     dry_run: bool,
     no_trace: bool,
     no_warm: bool,
+    cached: bool | None,
+    force: tuple[str, ...],
+    cache_dir: Path | None,
     quiet: bool,
     verbose: bool,
     color: str,
@@ -84,6 +89,10 @@ def run(
             quiet=quiet,
             verbose=verbose,
             junit=bool(junit),
+            cache=cached is True,
+            no_cache=cached is False,
+            force=bool(force),
+            cache_dir=dir_given(),
         )
         from runner.cli.plan import show
 
@@ -93,9 +102,9 @@ def run(
 
     with junit_file(junit, str(file)) as report:
         display = Display(int(verbose) - int(quiet), color, as_json, report)
-        pace = Pace(
-            runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace, warm=not no_warm and pool_enabled()
-        )
+        cache = chosen(cached, force, runs_dir, cache_dir)
+        warm = not no_warm and pool_enabled()
+        pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace, warm, cache)
         with Interrupts() as interrupts:
             return run_plan(request.plan(), display, pace, interrupts)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from runner.cli.interrupts import Interrupts
     from runner.engine.base import Engine
     from runner.engine.docker import DockerEngine
+    from runner.pipeline.cache.messages import Options
     from runner.pipeline.events import Event
     from runner.pipeline.execute import Run
     from runner.pipeline.plan import Plan
@@ -59,6 +60,7 @@ class Pace:
     trace: bool = True
     warm: bool = False
     """Whether to take containers from the pool, and to leave some for the next run."""
+    cache: Options | None = None
 
 
 @contextmanager
@@ -133,6 +135,7 @@ def make_run(plan: Plan, engine: Engine, pace: Pace, reporters: Sequence[Reporte
         reporters=reporters,
         trace=pace.trace,
         lent=lent,
+        cache=pace.cache,
     )
 
 

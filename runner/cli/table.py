@@ -27,9 +27,11 @@ SECTIONS: dict[str, dict[str, tuple[str, str]]] = {
         "show": ("history:show", "Show one run, step by step."),
         "logs": ("history:logs", "Print what a step wrote, byte for byte."),
         "debug": ("debug:debug", "Open a shell where a step failed."),
+        "explain": ("explain:explain", "Say why a step ran or was cached, and what has changed since it last ran."),
     },
     "Machine": {
         "doctor": ("doctor:doctor", "Check engine, disk, memory and images; say how to cure what is wrong."),
+        "cache": ("cache:cache", "List the results that runs keep, or make them fewer."),
         "clean": ("clean:clean", "Remove what dead runs left behind."),
         "warm": ("pool:warm", "Have containers stand ready for the next run of a pipeline."),
         "pool": ("pool:pool", "Show the containers that stand ready."),

@@ -55,7 +55,7 @@ def code_tree(source: Path, directory: Path, leave_out: Path | None = None) -> t
         raise WorkspaceError(f"no directory {printable(source)}", remedy="correct `source_dir` in the pipeline file")
     directory.mkdir(parents=True)
     strange: list[str] = []
-    for relative, path in _tree(source, leave_out):
+    for relative, path in tree_entries(source, leave_out):
         if path.is_dir():
             (directory / relative).mkdir(exist_ok=True)
         elif path.is_file():
@@ -92,10 +92,10 @@ def bundle(source: Path, tree: Path, target: Path) -> None:
 
 def code_files(source: Path, leave_out: Path | None = None) -> Iterator[tuple[str, Path]]:
     """Relative name and path of every file that `code_tree` would copy now. Raises OSError."""
-    return ((relative, path) for relative, path in _tree(source, leave_out) if path.is_file())
+    return ((relative, path) for relative, path in tree_entries(source, leave_out) if path.is_file())
 
 
-def _tree(source: Path, leave_out: Path | None) -> Iterator[tuple[str, Path]]:
+def tree_entries(source: Path, leave_out: Path | None) -> Iterator[tuple[str, Path]]:
     """Relative name and path of everything below, parents first, sorted, each real directory once."""
     banned = {p.resolve() for p in (leave_out,) if p is not None}
     entered = {source.resolve()}

@@ -14,7 +14,7 @@ def connect(pool: Link | None = None, *, pooling: bool = False) -> DockerEngine:
 
     `pool`: where containers that wait already are taken from; `pooling`: whether the next run shall find some.
     """
-    from runner.engine.client import client
+    from runner.engine.client import quick_client
     from runner.engine.docker import DockerEngine
 
-    return DockerEngine(client(), pool, pooling=pooling)
+    return DockerEngine(quick_client(), pool, pooling=pooling)

@@ -283,6 +283,9 @@ class Engine(Protocol):
         Raises RequirementsError when pip cannot, EnvironmentFault when the machine cannot.
         """
 
+    def collected(self, wanted: Installation) -> Path | None:
+        """What `collect` would give, if it is there already; makes nothing. Raises OSError."""
+
     def prepare(self, launch: Launch) -> Container:
         """Create the container; when `launch.image.mode` is staged, start it too. Raises EnvironmentFault.
 

@@ -6,7 +6,7 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runner.errors import EngineUnavailable, Interrupted
@@ -47,12 +47,14 @@ def endpoint() -> Endpoint:
 
     Raises EngineUnavailable for a context that does not exist.
     """
-    from docker.context import ContextAPI
-    from docker.context.config import get_current_context_name
-
     host = os.environ.get("DOCKER_HOST")
     if host:
         return Endpoint(host, "DOCKER_HOST")
+    if not os.environ.get("DOCKER_CONTEXT") and not _configured():
+        return Endpoint(f"unix://{DEFAULT_SOCKET}", "default")
+    from docker.context import ContextAPI
+    from docker.context.config import get_current_context_name
+
     name = os.environ.get("DOCKER_CONTEXT") or get_current_context_name()
     if name == "default":
         return Endpoint(f"unix://{DEFAULT_SOCKET}", "default")
@@ -64,6 +66,26 @@ def endpoint() -> Endpoint:
             remedy="`docker context ls` lists them; `docker context use default` goes back to the local engine",
         )
     return Endpoint(str(found.Host), name)
+
+
+def _configured() -> bool:
+    """Whether there is a Docker configuration, which may name a context; docker-py reads it, and is slow to import."""
+    home = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
+    return Path(home, "config.json").exists()
+
+
+def quick_client() -> Any:
+    """As `client`, but docker-py is not imported before something is asked of it that `engine.quick` does not know.
+
+    Raises EngineUnavailable, as `client` does.
+    """
+    from runner.engine.quick import QuickClient, api_version
+
+    socket = endpoint().socket
+    version = api_version(socket) if socket is not None and "DOCKER_TLS_VERIFY" not in os.environ else None
+    if socket is None or version is None or version < MINIMUM_API:
+        return client()  # which finds out why
+    return QuickClient(socket, ".".join(map(str, version)), client)
 
 
 def client(*, pool_size: int = 32, timeout: float = 60.0) -> DockerClient:

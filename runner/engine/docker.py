@@ -67,13 +67,13 @@ class DockerEngine:
         return self._info
 
     def image(self, reference: str) -> Image:
-        from docker.errors import ImageNotFound
-
         tag = recipes.docker_reference(reference)
         try:
             with lost_is(EngineLost):
                 raw = self._api.inspect_image(tag)
-        except ImageNotFound as error:
+        except Exception as error:
+            if not _is_missing(error):
+                raise
             remedy = f"run `run-pipeline images build {reference}`" if tag != reference else f"run `docker pull {tag}`"
             raise ImageUnavailable(f"image {reference!r} is not on this engine", remedy=remedy) from error
         with lost_is(EngineLost):
@@ -89,6 +89,9 @@ class DockerEngine:
     def collect(self, wanted: Installation) -> Path:
         self._guard(wanted.run_id)
         return requirements.collect(self._api, wanted, rootless=self._facts().rootless)
+
+    def collected(self, wanted: Installation) -> Path | None:
+        return requirements.collected(wanted)
 
     def _guard(self, run_id: str) -> None:
         """Have a janitor for the run before anything is made for it."""
@@ -292,6 +295,12 @@ class DockerEngine:
         if self.share is not None:
             self.share.close()
         self._client.close()
+
+
+def _is_missing(error: Exception) -> bool:
+    from docker.errors import ImageNotFound
+
+    return isinstance(error, ImageNotFound)
 
 
 @contextlib.contextmanager

@@ -215,6 +215,9 @@ class FakeEngine:
         self.at("collect", wanted.step)
         return wanted.code
 
+    def collected(self, wanted: Installation) -> Path | None:
+        return wanted.code
+
     def prepare(self, launch: Launch) -> Container:
         self._check()
         self.at("prepare", launch.job.step)

@@ -14,15 +14,17 @@ def lost_is(kind: type[EnvironmentFault]) -> Iterator[None]:
 
     A missing image passes through as docker-py's ImageNotFound: only the caller knows the remedy.
     """
-    from docker.errors import APIError, ImageNotFound
-    from requests.exceptions import RequestException
-
     try:
         yield
-    except ImageNotFound:
+    except Exception as error:  # docker-py's are imported only where there is one: that takes a fifth of a second
+        from docker.errors import APIError, ImageNotFound
+        from requests.exceptions import RequestException
+
+        if isinstance(error, ImageNotFound):
+            raise
+        if isinstance(error, APIError):
+            raise EnvironmentFault(f"the Docker engine refused: {error.explanation or error}") from error
+        if isinstance(error, RequestException | ConnectionError):
+            remedy = "run `run-pipeline doctor`"
+            raise kind(f"the Docker engine does not answer: {error}", remedy=remedy) from error
         raise
-    except APIError as error:
-        raise EnvironmentFault(f"the Docker engine refused: {error.explanation or error}") from error
-    except (RequestException, ConnectionError) as error:
-        remedy = "run `run-pipeline doctor`"
-        raise kind(f"the Docker engine does not answer: {error}", remedy=remedy) from error

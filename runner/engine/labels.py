@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from functools import cache
 from pathlib import Path
 
 MARK = "run-pipeline"
@@ -22,7 +23,7 @@ def owner() -> str:
 
 def owner_of(pid: int) -> str:
     """As `owner()` of the process with this pid."""
-    return f"{socket.gethostname()}|{_boot_id()}|{pid}|{_start_time(pid)}"
+    return f"{socket.gethostname()}|{boot_id()}|{pid}|{_start_time(pid)}"
 
 
 def owner_alive(label: str) -> bool:
@@ -33,7 +34,7 @@ def owner_alive(label: str) -> bool:
     host, boot, pid, start = parts
     if host != socket.gethostname():
         return True
-    return boot == _boot_id() and pid.isdigit() and start != "" and _start_time(int(pid)) == start
+    return boot == boot_id() and pid.isdigit() and start != "" and _start_time(int(pid)) == start
 
 
 def labels(run_id: str, step: str, scratch: Path | None = None) -> dict[str, str]:
@@ -41,7 +42,9 @@ def labels(run_id: str, step: str, scratch: Path | None = None) -> dict[str, str
     return found | {SCRATCH: str(scratch)} if scratch else found
 
 
-def _boot_id() -> str:
+@cache
+def boot_id() -> str:
+    """Of this machine since it was started; `unknown` where that cannot be told."""
     try:
         return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except OSError:

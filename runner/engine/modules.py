@@ -42,10 +42,10 @@ def modules(client: DockerClient, image: Image, interpreter: str) -> frozenset[s
 
     Raises ImageUnavailable when the image is gone, docker's APIError when the engine cannot run it.
     """
-    from docker.errors import APIError, ImageNotFound
-
     known = _read(_place(image.id, interpreter))
     if known is None:
+        from docker.errors import APIError, ImageNotFound
+
         try:
             answer = ask(client, image.id, [interpreter, "-c", modules_source()], purpose="modules")
         except ImageNotFound as error:

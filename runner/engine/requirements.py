@@ -52,7 +52,7 @@ def collect(api: Any, wanted: Installation, *, rootless: bool) -> Path:
     Raises RequirementsError with pip's words, EnvironmentFault, and Abandoned when `wanted.stopped` says so.
     """
     key = _key(wanted)
-    home = cache_dir().absolute() / "requirements"
+    home = _home()
     found = home / key
     try:
         home.mkdir(parents=True, exist_ok=True)
@@ -65,6 +65,16 @@ def collect(api: Any, wanted: Installation, *, rootless: bool) -> Path:
     except OSError as error:
         remedy = "set RUN_PIPELINE_CACHE_DIR to a directory that you may write to, with space for packages"
         raise WorkspaceError(f"what {FILE} asks for cannot be kept: {error}", remedy=remedy) from error
+
+
+def collected(wanted: Installation) -> Path | None:
+    """The directory of the set, if it is there; nothing is made. Raises OSError."""
+    found = _home() / _key(wanted)
+    return found if found.is_dir() else None
+
+
+def _home() -> Path:
+    return cache_dir().absolute() / "requirements"
 
 
 def _key(wanted: Installation) -> str:

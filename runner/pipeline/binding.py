@@ -106,9 +106,7 @@ def _bind(
     warnings += [text for share in ready for text in deal(share)]
     for each in launch.members or (launch,):
         each.scratch.mkdir()
-    layout.job.write_bytes(
-        json_bytes({"schema_version": SCHEMA, **plain(job), "image_id": image.id, **_asked(planned, job)})
-    )
+    layout.job.write_bytes(json_bytes(job_document(planned, job, image.id)))
     _write_scripts(launch.members[0] if launch.members else launch, layout)
     for each in launch.members:
         _write_scripts(each, layout.host(each.job.hostname))
@@ -159,6 +157,11 @@ def _shares(launch: Launch, layout: StepLayout) -> tuple[Share, ...]:
         for item, bound in zip(launch.job.inputs, launch.inputs, strict=False)  # packages of requirements come last
         if item.sharded and hosts
     )
+
+
+def job_document(planned: PlannedStep, job: ContainerJob, image_id: str) -> dict[str, Any]:
+    """`job.json`; `job` may have an installation before its command, which the planned one has not."""
+    return {"schema_version": SCHEMA, **plain(job), "image_id": image_id, **_asked(planned, job)}
 
 
 def _asked(planned: PlannedStep, job: ContainerJob) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -16,6 +16,8 @@ from queue import Empty, SimpleQueue
 from runner.engine.base import StartMode
 from runner.pipeline.attempt import Amended, Ended, Prepared, Workshop, run_step
 from runner.pipeline.broadcast import Broadcast
+from runner.pipeline.cache.lookup import StepCache
+from runner.pipeline.cache.messages import Adopted, Looked
 from runner.pipeline.events import Event, StepFinished, StepOutput, StepResult, StepStarted, StepState
 from runner.pipeline.plan import Plan, PlannedStep
 from runner.pipeline.rundir import now
@@ -54,14 +56,22 @@ class Retire:
     doomed: Mapping[str, str]
 
 
-Message = Event | Ended | Crashed | Woken | Cancelled | Retire
+Message = Event | Ended | Crashed | Woken | Cancelled | Retire | Looked | Adopted
 Inbox = SimpleQueue[Message]
 
 
 class Driver:
     """Runs a plan to its end. Afterwards `results` has one result for every step of the plan."""
 
-    def __init__(self, plan: Plan, schedule: Schedule, shop: Workshop, broadcast: Broadcast, inbox: Inbox) -> None:
+    def __init__(
+        self,
+        plan: Plan,
+        schedule: Schedule,
+        shop: Workshop,
+        broadcast: Broadcast,
+        inbox: Inbox,
+        cache: StepCache | None = None,
+    ) -> None:
         self.results: dict[str, StepResult] = {}
         self.signum: int | None = None
         self.crash: BaseException | None = None
@@ -72,6 +82,9 @@ class Driver:
         self._steps: dict[str, PlannedStep] = {step.name: step for step in plan.steps}
         self._schedule, self._shop, self._broadcast, self._inbox = schedule, shop, broadcast, inbox
         self._staging = Staging(shop, schedule.capacity.cpus, wake=lambda: inbox.put(Woken()))
+        self._cache = cache
+        self._held: set[str] = set()
+        """Steps whose results may be in the cache: they do not start before it has answered."""
         self._workers: list[threading.Thread] = []
 
     def drive(self) -> None:
@@ -89,18 +102,29 @@ class Driver:
             self._staging.close()
             for worker in self._workers:
                 worker.join()
+            if self._cache is not None:
+                self._cache.close()
             self._hear_the_rest()
 
     def _advance(self) -> None:
         """Start what may start, and stage what comes next."""
         self._start()
-        coming = [self._steps[name] for name in self._schedule.upcoming(MOST)]
+        coming = [self._steps[name] for name in self._schedule.upcoming(MOST, self._held)]
         staged = [step for step in coming if self._shop.images[step.job.image].mode is StartMode.STAGED]
         self._staging.stage(staged, self._schedule.free_memory())
 
     def _start(self) -> None:
-        for name in self._schedule.start():
+        held = self._ask()
+        for name in self._schedule.start(held):
             self._spawn(self._steps[name])
+
+    def _ask(self) -> Collection[str]:
+        """Ask the cache for every step that has become ready; returns those that must not start yet."""
+        if self._cache is not None:
+            for name in self._schedule.newly_ready():
+                self._held.add(name)
+                self._cache.ask(self._steps[name])
+        return self._held
 
     def _spawn(self, planned: PlannedStep) -> None:
         staged = self._staging.take(planned)
@@ -115,10 +139,21 @@ class Driver:
 
     def _work(self, planned: PlannedStep, staged: Future[Prepared] | None) -> None:
         """A worker thread, from start to end."""
+        ended: list[Ended] = []
+
+        def tell(end: Ended) -> None:
+            ended.append(end)
+            self._inbox.put(end)
+
         try:
-            run_step(self._shop, planned, lambda: self._staging.obtain(planned, staged), self._inbox.put)
+            run_step(self._shop, planned, lambda: self._staging.obtain(planned, staged), tell)
+            if self._cache is not None:
+                self._cache.keep(planned, ended[0].result)
         except BaseException as error:
             self._inbox.put(Crashed(planned.name, error))
+        finally:
+            if self._cache is not None:
+                self._cache.release(planned.name)
 
     def _handle(self, message: Message) -> None:
         match message:
@@ -134,6 +169,10 @@ class Driver:
                 self._cancel(message.signum)
             case Retire():
                 self._retire(message)
+            case Looked():
+                self._looked(message)
+            case Adopted():
+                self._adopted(message.result)
             case Event():
                 if isinstance(message, StepStarted):
                     self._staging.under_way(message.step)
@@ -170,6 +209,20 @@ class Driver:
     def _stop_if_gone(self, ended: Ended) -> None:
         if ended.engine_gone:
             self._drop(self._schedule.stop(f"not started: the engine is gone: {ended.engine_gone}"))
+
+    def _looked(self, found: Looked) -> None:
+        if found.hit is None or self._schedule.states[found.step] is not StepState.READY or self._cache is None:
+            self._held.discard(found.step)
+        else:
+            self._cache.adopt(found.hit, self._staging.withdraw(found.step))
+
+    def _adopted(self, result: StepResult) -> None:
+        self._held.discard(result.step)
+        if self._schedule.states[result.step] is StepState.READY:
+            self._schedule.adopt(result.step)
+            self._end(Ended(result))
+        else:  # the run is being stopped
+            self._shop.forget(result.step)
 
     def _crashed(self, message: Crashed) -> None:
         self.crash = self.crash or message.error
@@ -208,6 +261,8 @@ class Driver:
         names = tuple(steps)
         self._staging.drain(names)
         for name in names:
+            if self._cache is not None:
+                self._cache.release(name)
             schedule = self._schedule
             self._record(
                 StepResult(

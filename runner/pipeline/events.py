@@ -26,6 +26,20 @@ class StepState(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Cached:
+    """Where the result of a step that did not run comes from."""
+
+    run: str
+    step: str
+    """Its name in that run."""
+    at: str
+    """When it ended there; UTC, ISO 8601."""
+    seconds: float
+    """That it took there."""
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StepResult:
     """The whole truth about one step; `result.json` holds exactly this."""
 
@@ -64,6 +78,8 @@ class StepResult:
     """Of several instances: the one whose end gave the verdict; empty when all passed."""
     diagnosis: Diagnosis | None = None
     """Why it failed, where the script is at fault: what its log, its inputs and its job say together."""
+    cached: Cached | None = None
+    """Of a step that passed without a container: the earlier run that this is the result of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -17,6 +17,8 @@ from runner.errors import EXIT_ENVIRONMENT, EXIT_INTERNAL, EXIT_PASSED, Internal
 from runner.pipeline import ending, rundir, stops
 from runner.pipeline.attempt import Workshop
 from runner.pipeline.broadcast import Broadcast, Reporter, complain
+from runner.pipeline.cache.lookup import open_cache
+from runner.pipeline.cache.messages import Options
 from runner.pipeline.drive import Cancelled, Driver, Inbox, Retire, Woken
 from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult, StepState
 from runner.pipeline.fitting import Fitted, fit
@@ -36,6 +38,7 @@ class Run:
        outputs of earlier runs, the directory.
     2. Whatever happens then, every container is removed before `execute` returns or raises.
     3. `run.json` says `running` with its owner until the end, and then how it ended.
+    4. Without `cache` every step runs, and nothing is kept.
     """
 
     def __init__(
@@ -49,11 +52,12 @@ class Run:
         reporters: Sequence[Reporter] = (),
         trace: bool = True,
         lent: Reuse | None = None,
+        cache: Options | None = None,
     ) -> None:
         """`lent`: what earlier runs lend to this one, where the caller knows it; else it is looked for, and told."""
         self._plan, self._engine, self._runs_dir = plan, engine, runs_dir
         self._jobs, self._keep_going, self._reporters = jobs, keep_going, tuple(reporters)
-        self._trace, self._lent = trace, lent
+        self._trace, self._lent, self._cache = trace, lent, cache
         self._driver: Driver | None = None
         self.directory: RunDirectory | None = None
         """Once it has begun."""
@@ -94,6 +98,8 @@ class Run:
 
         Raises EnvironmentFault or UsageError before anything starts, InternalError for a fault of this tool.
         """
+        if self._cache is not None:
+            self._cache.check(self._plan.names)
         info = self._engine.info()
         self._plan.check_capacity(info.cpus, info.memory)
         fitted = fit(self._plan, self._engine, info)
@@ -149,7 +155,8 @@ class Run:
         shop = Workshop(self._engine, fitted.images, sources, live, outbox, self._inbox.put, self._trace, secretive)
         capacity = Capacity(info.cpus, info.memory, self._jobs)
         schedule = Schedule([step.task for step in self._plan.steps], capacity, keep_going=self._keep_going)
-        driver = self._driver = Driver(self._plan, schedule, shop, broadcast, self._inbox)
+        cache = open_cache(self._cache, shop, self._inbox.put) if self._cache is not None else None
+        driver = self._driver = Driver(self._plan, schedule, shop, broadcast, self._inbox, cache)
         self._announce(run, fitted, reuse, broadcast)
         stopper = threading.Thread(target=self._stop_on_signals, args=(live, outbox), name="stopper", daemon=True)
         stopper.start()

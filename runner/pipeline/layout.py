@@ -7,6 +7,7 @@ runs/
     steps/<step>/
       job.json  reproduce.sh  shell.sh  stdout  stderr  result.json  inputs.json  outputs.json
       trace.json       what the script opened, wrote, started and connected to
+      cache.json       the parts of the key of its result, and whether an earlier run had it
       code/            the script as it ran
       inputs/<name>/   single files of the user's, alone in their directory
       config/<n>/      what the platform writes: one directory per target
@@ -50,6 +51,11 @@ class StepLayout:
     @property
     def result(self) -> Path:
         return self.root / "result.json"
+
+    @property
+    def cache(self) -> Path:
+        """What the cache knew of the step; absent in a run without one."""
+        return self.root / "cache.json"
 
     @property
     def trace(self) -> Path:

@@ -18,7 +18,7 @@ from runner.spec import Edge, edges, order
 
 if TYPE_CHECKING:
     from runner.engine.base import Image
-    from runner.spec.models import Pipeline
+    from runner.spec.models import Caching, Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,8 @@ class PlannedStep:
     """How the two differ, in words, and what else a person should know before it runs."""
     expected: tuple[Expected, ...] = ()
     """What its inputs must be, or else its script does not start."""
+    caching: Caching | None = None
+    """What the step says about the cache; None: nothing."""
 
     @property
     def name(self) -> str:
@@ -163,7 +165,14 @@ def make_plan(pipeline: Pipeline, selection: Selection, durations: Mapping[str, 
     names = tuple(name for name in order(pipeline.spec) if name in running)
     priority = _priorities(names, needs, durations or {})
     steps = tuple(
-        PlannedStep(translate(pipeline, n), tuple(needs[n]), priority[n], expected=expected(pipeline, n)) for n in names
+        PlannedStep(
+            translate(pipeline, name),
+            tuple(needs[name]),
+            priority[name],
+            expected=expected(pipeline, name),
+            caching=pipeline.spec.steps[name].cache,
+        )
+        for name in names
     )
     reused = tuple(translate(pipeline, name) for name in selection.reuse)
     whole = (pipeline.spec.name, pipeline.file, pipeline.source_text)

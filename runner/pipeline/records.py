@@ -12,7 +12,7 @@ from typing import Any
 
 from runner.data.diagnoses import Diagnosis, Kind, Place
 from runner.engine.base import HostOutcome, Verdict
-from runner.pipeline.events import Event, StepResult, StepState
+from runner.pipeline.events import Cached, Event, StepResult, StepState
 from runner.sagemaker.job import CodeBundle, CodeFile, CodeText, CodeTree, HostData, StepData
 
 SCHEMA = 1
@@ -60,6 +60,8 @@ def result_from(document: Mapping[str, Any]) -> StepResult:
         values[name] = tuple(values.get(name, ()))
     values["hosts"] = tuple(_host_from(host) for host in values.get("hosts", ()))
     values["diagnosis"] = _diagnosis_from(values.get("diagnosis"))
+    cached = values.get("cached")
+    values["cached"] = Cached(**{f.name: cached[f.name] for f in dataclasses.fields(Cached)}) if cached else None
     return StepResult(**values)
 
 

@@ -17,8 +17,9 @@ more start, and `retire()` when steps have changed meanwhile, until `done`. Guar
 from __future__ import annotations
 
 from bisect import insort
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from types import MappingProxyType
 
 from runner.pipeline.events import StepState
@@ -80,6 +81,7 @@ class Schedule:
         self._roots: dict[str, list[str]] = {}
         self._overtaken = dict.fromkeys(self._tasks, 0)
         self._ready: list[str] = []  # sorted by rank
+        self._fresh: list[str] = []
         self._running: set[str] = set()
         self._coming: tuple[int, tuple[str, ...]] | None = None
         """The last answer of `upcoming`, until something changes."""
@@ -115,16 +117,30 @@ class Schedule:
         """The steps that failed and so keep this one from running, in the order in which they failed."""
         return tuple(self._roots.get(name, ()))
 
+    def newly_ready(self) -> tuple[str, ...]:
+        """Steps that have become ready since the last call."""
+        fresh, self._fresh = self._fresh, []
+        return tuple(fresh)
+
     def free_memory(self) -> int:
         """Bytes that no running step has declared."""
         return self._capacity.memory - sum(self._tasks[name].memory for name in self._running)
 
-    def start(self) -> tuple[str, ...]:
-        """The steps to start now, first things first. They count as running from here on."""
+    def adopt(self, name: str) -> None:
+        """A ready step counts as running, wherever there is room: its result is there already."""
+        self._ready.remove(name)
+        self._coming = None
+        self._running.add(name)
+        self._states[name] = StepState.RUNNING
+
+    def start(self, held: Collection[str] = ()) -> tuple[str, ...]:
+        """The steps to start now, first things first, but none of `held`. They count as running from here on."""
         started: list[str] = []
         passed_over: list[str] = []
         places: list[int] = []
         for place, name in enumerate(self._ready):
+            if name in held:
+                continue
             if len(self._running) >= self._capacity.jobs or len(passed_over) >= REACH:
                 break
             if self._fits(self._tasks[name]):
@@ -213,17 +229,20 @@ class Schedule:
                 causes[name] = root
                 pending += self._consumers[name]
 
-    def upcoming(self, count: int) -> tuple[str, ...]:
+    def upcoming(self, count: int, held: Collection[str] = ()) -> tuple[str, ...]:
         """At most `count` steps that have not started, in the order in which they will be needed if all goes well:
-        ready ones, then those that wait for running ones only, then those that wait for these, and so on."""
+        ready ones, then those that wait for running ones only, then those that wait for these, and so on. None of
+        `held`, nor what needs one of them."""
+        if held:
+            return self._look_ahead(count, held)
         if self._coming is None or self._coming[0] != count:
-            self._coming = count, self._look_ahead(count)
+            self._coming = count, self._look_ahead(count, ())
         return self._coming[1]
 
-    def _look_ahead(self, count: int) -> tuple[str, ...]:
-        if len(self._ready) >= count:
-            return tuple(self._ready[:count])
-        level = list(self._ready)
+    def _look_ahead(self, count: int, held: Collection[str]) -> tuple[str, ...]:
+        level = list(islice((name for name in self._ready if name not in held), count))
+        if len(level) >= count:
+            return tuple(level)
         found: list[str] = []
         seen = set(level) | self._running
         unmet: dict[str, int] = {}
@@ -259,6 +278,7 @@ class Schedule:
         for name in sorted(names, key=self._rank.__getitem__):
             self._states[name] = StepState.READY
             insort(self._ready, name, key=self._rank.__getitem__)
+            self._fresh.append(name)
 
     def _block(self, root: str) -> tuple[str, ...]:
         """Block all descendants that have not started; one that is blocked already gains a cause."""

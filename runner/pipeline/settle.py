@@ -22,7 +22,6 @@ from runner.engine.trees import holds_something
 from runner.errors import EnvironmentFault
 from runner.pipeline import hosts
 from runner.pipeline.binding import Bound
-from runner.pipeline.diagnosing import with_diagnosis
 from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.outbox import Log
@@ -162,6 +161,8 @@ def _judged(
     message = hosts.message(bound.launch, bound.messages, result.failed_host)
     result = dataclasses.replace(result, exit_message=message.text if message is not None else None)
     if result.verdict is not Verdict.PASSED:
+        from runner.pipeline.diagnosing import with_diagnosis  # a run in which all passes does not load it
+
         return _write(bound, with_diagnosis(bound, outcome, result))
     if message is not None and not message.valid:
         return _write(bound, _failed(result, Verdict.INVALID_OUTPUT, _not_utf8(bound, message)))

@@ -110,6 +110,13 @@ class Staging:
             if not future.cancel():
                 self._drops.append(self._removers.submit(self._drop, name, future))
 
+    def withdraw(self, step: str) -> Future[None] | None:
+        """Remove the staged container of a step, whose files are gone when the future is done; None: there is none."""
+        if step not in self._staged:
+            return None
+        self.drain([step])
+        return self._drops[-1]
+
     def close(self) -> None:
         """Remove what is left, and wait until it is gone. Raises what no fault of the environment explains."""
         self.drain()

@@ -29,6 +29,11 @@ class Stops:
         self._retired: dict[str, str] = {}
         self._asked = False
 
+    @property
+    def all_asked(self) -> bool:
+        """Whether the whole run is to stop."""
+        return self._asked
+
     def asked(self, step: str) -> bool:
         """Whether this step is to stop, alone or with all others."""
         return self._asked or step in self._retired

@@ -15,6 +15,7 @@ from runner.engine import trees
 from runner.engine.base import Verdict
 from runner.pipeline.events import StepResult, StepState
 from runner.pipeline.layout import RunLayout
+from runner.report.origin import source
 from runner.report.style import PLAIN, Style, look, outcome
 from runner.report.tail import LINES, Excerpt, excerpts
 from runner.report.text import clean, count, listed, one_line, seconds, size, wrap
@@ -202,10 +203,11 @@ def shown_path(path: Path) -> str:
 
 
 def published(result: StepResult) -> str:
-    """`14 files, 1.2 MiB` over all outputs of a step; empty when it published none."""
+    """`14 files, 1.2 MiB` over all outputs of a step; empty when it published none. Of a cached step also the run."""
     facts = result.outputs.values()
     files = sum(_number(fact.get("files")) for fact in facts)
-    return f"{count(files, 'file')}, {size(sum(_number(fact.get('bytes')) for fact in facts))}" if files else ""
+    said = f"{count(files, 'file')}, {size(sum(_number(fact.get('bytes')) for fact in facts))}" if files else ""
+    return ", ".join(filter(None, [source(result), said]))
 
 
 def _number(value: object) -> int:

@@ -89,7 +89,7 @@ class JUnitFile:
 def kind(result: StepResult) -> str:
     """`passed`, `failure`, `error` or `skipped`."""
     # A step that was stopped has no verdict: as `skipped` it would leave an interrupted run all green.
-    named = {"passed": "passed", "failed": "failure", "error": "error", "stopped": "error"}
+    named = {"passed": "passed", "cached": "passed", "failed": "failure", "error": "error", "stopped": "error"}
     return named.get(outcome(result), "skipped")
 
 
@@ -164,6 +164,8 @@ def _facts(result: StepResult) -> dict[str, str]:
     }
     if (found := result.diagnosis) is not None:
         facts |= {"diagnosis.kind": str(found.kind), "diagnosis": one_line(found.sentence), "fix": one_line(found.fix)}
+    if result.cached is not None:
+        facts |= {"cached.run": result.cached.run, "cached.step": result.cached.step, "cached.at": result.cached.at}
     facts |= {f"warning.{number}": one_line(text) for number, text in enumerate(result.warnings, start=1)}
     facts |= {f"output.{name}.digest": str(fact.get("digest") or "") for name, fact in result.outputs.items()}
     return {name: value for name, value in facts.items() if value}

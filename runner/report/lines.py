@@ -117,7 +117,7 @@ class Lines:
         style = self._style
         said = f"{style.mark(look(result))} {style.paint(f'{outcome(result):<7}', style.colour(look(result)))}"
         if result.state in (StepState.PASSED, StepState.FAILED):
-            said += f" {seconds(result.seconds):>8}"
+            said += f" {seconds(result.seconds) if result.cached is None else '':>8}"
         because = words(result) or published(result)
         return said + (f"  {because}" if because else "")
 

@@ -79,9 +79,9 @@ def look(result: StepResult) -> StepState:
 
 
 def outcome(result: StepResult) -> str:
-    """One word: `passed`, `failed`, `error` (the environment's fault), `stopped`, `blocked`, `cancelled`."""
+    """One word: `passed`, `cached`, `failed`, `error` (the environment's fault), `stopped`, `blocked`, `cancelled`."""
     if result.state is StepState.FAILED:
         if result.verdict is Verdict.INFRASTRUCTURE:
             return "error"
         return "stopped" if result.verdict is Verdict.CANCELLED else "failed"
-    return str(result.state)
+    return "cached" if result.cached is not None else str(result.state)

@@ -11,7 +11,7 @@ from runner.report.failure import needs_words, published, shown_path, words
 from runner.report.style import PLAIN, Style, look, outcome
 from runner.report.text import count, pad, seconds, width
 
-_OUTCOMES = ("passed", "failed", "error", "stopped", "blocked", "cancelled")
+_OUTCOMES = ("passed", "cached", "failed", "error", "stopped", "blocked", "cancelled")
 STOPPING = "stopping; Ctrl-C again kills at once"
 _STATUS = {
     "passed": ("passed", StepState.PASSED),
@@ -51,7 +51,8 @@ def verdict_line(finished: RunFinished, style: Style = PLAIN) -> str:
     word, state = _STATUS.get(finished.status, (finished.status, StepState.FAILED))
     said = counts(finished.results) or "no step ran"
     if finished.status == "passed":
-        said = count(len(finished.results), "step")
+        cached = sum(result.cached is not None for result in finished.results)
+        said = count(len(finished.results), "step") + (f", {cached} cached" if cached else "")
     return f"{style.mark(state)} {style.paint(word, 'bold')} in {seconds(finished.seconds)}: {said}"
 
 

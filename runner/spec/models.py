@@ -148,6 +148,25 @@ class Transform(Strict):
     """Seconds that the server may take until `/ping` answers 200."""
 
 
+class Caching(Strict):
+    """Whether a step's result may come from the cache, and what does not count there."""
+
+    enabled: Annotated[bool, before(fold.flag, bool)] | None = None
+    """`false`: always run. `true`: also reuse what may depend on more than the cache can see, as a network."""
+    ignore_env: Annotated[tuple[EnvKey, ...], before(fold.names, str | list[str])] = ()
+    """Environment variables whose values make no difference to what the step writes."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fold(cls, data: Any) -> Any:
+        if isinstance(data, dict | cls):
+            return data
+        try:
+            return {"enabled": fold.flag(data)}
+        except Misfit:
+            raise Misfit(f"expected true, false or {{enabled, ignore_env}}, got {described(data)}") from None
+
+
 class StepSpec(Strict):
     """One step: a script (or a command) in a container, with its inputs and outputs."""
 
@@ -195,6 +214,8 @@ class StepSpec(Strict):
     """`false`: nothing is imported before the script starts, not even well-known libraries; see `plan`."""
     network: Network = Network.NONE
     """`none` (the default): the step reaches nothing but its own instances; `bridge`: Docker's usual network."""
+    cache: Caching = Caching()
+    """`false`: run it each time; `{ignore_env: [NAMES]}`: variables that do not count. See `run-pipeline cache`."""
 
     @property
     def has_code(self) -> bool:

@@ -114,7 +114,12 @@ _OF_ENDPOINT = (
 
 
 def _platform(draft: Draft, step: StepSpec) -> Iterator[Fault]:
-    """The instance, and credentials that two keys would give."""
+    """The instance, credentials that two keys would give, and variables that the cache is to ignore."""
+    variables = draft.spec.env | step.env
+    for index, name in enumerate(step.cache.ignore_env):
+        if name not in variables:
+            message = f"no variable '{name}' in the env of the step or the pipeline{did_you_mean(name, variables)}"
+            yield ("cache", "ignore_env", index), message
     if step.instance_type is not None:
         message = instances.fault(step.instance_type, step.type.value)
         if message:

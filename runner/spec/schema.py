@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 from runner.spec.models import PipelineSpec
+from runner.spec.strict import Strict
 
 Schema = dict[str, Any]
 _NULL: Schema = {"type": "null"}
@@ -14,6 +20,9 @@ def json_schema() -> Schema:
     """Draft 2020-12. The same on every call and every machine; plain data, ready for `json.dumps`."""
     schema = PipelineSpec.model_json_schema(by_alias=True, mode="validation")
     definitions: Schema = schema["$defs"]
+    for described in _subclasses(Strict):
+        whole = schema if described is PipelineSpec else definitions.get(described.__name__, {})
+        _describe(whole.get("properties", {}), described)
     for model in (schema, *definitions.values()):
         if "properties" in model:
             model["properties"] = {key: _without_title(value) for key, value in model["properties"].items()}
@@ -21,6 +30,7 @@ def json_schema() -> Schema:
     one_origin = {"oneOf": [{"required": ["source"]}, {"required": ["from"]}]}
     definitions["InputSpec"] = _or_text(definitions["InputSpec"] | one_origin)
     definitions["ExpectedRows"] = _or(definitions["ExpectedRows"], {"type": "integer", "minimum": 0})
+    definitions["Caching"] = _or(definitions["Caching"], {"type": "boolean"})
     definitions["OutputSpec"] = _or_text(definitions["OutputSpec"], _NULL)
     schema["required"] = ["steps"]  # the name defaults to the file's
     steps = schema["properties"]["steps"]
@@ -32,6 +42,25 @@ def json_schema() -> Schema:
         "title": "Pipeline file of run-pipeline",
         "description": "The steps of a SageMaker pipeline, to be run in local containers.",
     }
+
+
+def _subclasses(model: type[Strict]) -> Iterator[type[Strict]]:
+    for below in model.__subclasses__():
+        yield below
+        yield from _subclasses(below)
+
+
+def _describe(properties: Schema, model: type[Strict]) -> None:
+    """What stands below each field in the source. Pydantic would read it whenever the models are imported, which takes
+    longer than all else that is done with them in a run; the schema alone needs it."""
+    (definition,) = ast.parse(textwrap.dedent(inspect.getsource(model))).body
+    assert isinstance(definition, ast.ClassDef)  # noqa: S101  # for the type checker
+    for field, below in pairwise(definition.body):
+        if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name) and isinstance(below, ast.Expr):
+            known = model.model_fields.get(field.target.id)
+            name = (known.alias if known is not None else None) or field.target.id
+            if name in properties and isinstance(below.value, ast.Constant):
+                properties[name]["description"] = inspect.cleandoc(str(below.value.value))
 
 
 def _without_title(schema: Schema) -> Schema:

@@ -284,3 +284,27 @@ def test_many_failures_block_one_step_and_name_them_all() -> None:
     assert schedule.done
     assert schedule.blocked_by("end") == tuple(f"f{n}" for n in range(300))
     assert schedule.reason("end").startswith("needs 'f0', 'f1', ")
+
+
+def test_a_held_step_waits_for_its_answer_and_holds_up_nothing_else() -> None:
+    tasks = [Task("a", priority=3), Task("b", ("a",), 2), Task("other", priority=1), Task("next", ("other",))]
+    schedule = Schedule(tasks, Capacity(8, 1 << 30, 1))
+    assert schedule.newly_ready() == ("a", "other")
+    assert schedule.newly_ready() == ()
+    assert schedule.upcoming(4, {"a"}) == ("other", "next")
+    assert schedule.start({"a"}) == ("other",)
+    assert schedule.start() == ()
+    assert not schedule.done
+
+
+def test_a_result_that_is_there_needs_no_room() -> None:
+    full = Task("full", cpus=8, memory=1000)
+    schedule = Schedule([full, Task("hit", cpus=8, memory=1000), Task("b", ("hit",))], Capacity(8, 1000, 1))
+    assert schedule.start({"hit"}) == ("full",)
+    schedule.adopt("hit")
+    assert schedule.states["hit"] is StepState.RUNNING
+    assert schedule.finish("hit", passed=True) == ()
+    assert schedule.states["b"] is StepState.READY
+    assert schedule.running == {"full"}
+    schedule.finish("full", passed=True)
+    assert schedule.start() == ("b",)
