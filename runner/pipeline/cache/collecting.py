@@ -99,7 +99,8 @@ def collect(place: Folder, bounds: Bounds, *, dry_run: bool = False) -> Removed:
     removed: list[Held] = []
     gone: list[str] = []
     for each in held:
-        if not each.pinned and (each.fault or _exceeded(place, bounds, each, present, gone, dry_run=dry_run)):
+        wanted = each.fault or _exceeded(place, bounds, each, present, gone, dry_run=dry_run)
+        if wanted and each.key not in place.pinned():  # asked anew: a run may have come meanwhile
             removed.append(each)
             users.subtract(each.trees)
             mine = [tree for tree in dict.fromkeys(each.trees) if users[tree] <= 0 and tree in present]
