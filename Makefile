@@ -56,9 +56,18 @@ fmt: install ## Format the code
 type: install ## Check types only
 	$(BIN)/mypy
 
+.PHONY: bench-tools
+bench-tools: images data
+	@.ci/environment bench
+	@.ci/compose
+
 .PHONY: bench
-bench: images data ## Measure the promises of the README on this machine
-	$(WITH_ENGINE) $(BIN)/python tests/bench $(BENCH_ARGS)
+bench: bench-tools ## Measure the promises on this machine; renew tests/bench/results and the README's figures
+	$(WITH_ENGINE) $(BIN)/python tests/bench --save $(BENCH_ARGS)
+
+.PHONY: bench-check
+bench-check: bench-tools ## Measure the promises, and fail when one is broken
+	$(WITH_ENGINE) $(BIN)/python tests/bench --check $(BENCH_ARGS)
 
 # Whatever index this machine uses, the lock names the public one.
 .PHONY: lock

@@ -1,0 +1,164 @@
+"""Who runs a work load: the runner in each of its modes, a chain of `docker run`, and the host's own Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from bench import environments, runner_modes, shell
+from bench.bench import COMMAND, Bench, MeasurementError
+from bench.loads import Load
+
+DOCKER, HOST = "docker run chain", "python script.py"
+COLD, STAGED, WARM, CACHED = "cold", "staged", "warm", "cached"
+OURS = (COLD, STAGED, WARM, CACHED)
+"""cold: the first run after the images were built, of which nothing is known yet. staged: an ordinary run. warm: with
+containers kept ready for it. cached: nothing has changed since the run before."""
+
+
+class Contender:
+    """One way to run `load`, in a directory of its own. `before` and `after` are not timed."""
+
+    name = ""
+    every = 1
+    """Takes part in each so-manieth round."""
+
+    def __init__(self, bench: Bench, load: Load, shared: Path) -> None:
+        """`shared` holds the work load's `raw/` and `code/`."""
+        self.bench, self.load, self.shared = bench, load, shared
+        self.root = shared / self.name.replace(" ", "-")
+        self.root.mkdir()
+
+    def ready(self) -> None:
+        """Whatever is done once. Raises NotAvailableError where this contender cannot take part."""
+
+    def before(self) -> None: ...
+
+    def run(self) -> dict[str, float]:
+        """Seconds of the whole process, by the contender's name; of a part of it by another name."""
+        raise NotImplementedError
+
+    def output(self, node: str) -> Path:
+        """The directory that a node wrote in the last run."""
+        return self.root / "out" / node
+
+    def after(self) -> None:
+        shutil.rmtree(self.root / "out", ignore_errors=True)
+
+    def close(self) -> None: ...
+
+
+class Runner(Contender):
+    """`run-pipeline run`, in one of its modes."""
+
+    def __init__(self, bench: Bench, load: Load, shared: Path, mode: str) -> None:
+        self.name = mode
+        super().__init__(bench, load, shared)
+        self._file = load.pipeline(shared)
+        self._runs = self.root / "runs"
+        self._env = bench.env | {CACHED: runner_modes.CACHED, WARM: runner_modes.WARM}.get(mode, {})
+        self._primed = False
+
+    def ready(self) -> None:
+        self.bench.image(self.load.image)
+        if self.name == WARM:
+            runner_modes.needs_pool(self.bench)
+        if self.name == CACHED:
+            runner_modes.needs_cache(self.bench)
+
+    def before(self) -> None:
+        if self.name == COLD:  # nothing is known of the image, and no module of it
+            self._env["RUN_PIPELINE_CACHE_DIR"] = str(self.bench.fresh(self.root / "cache"))
+        if self.name == WARM:
+            runner_modes.fill_pool(self.bench, self._file, self._runs, self._env)
+        if self.name == CACHED and not self._primed:
+            self.run()
+            self._primed = True
+
+    def run(self) -> dict[str, float]:
+        argv = [str(COMMAND), "run", str(self._file), "-q", "--runs-dir", str(self._runs)]
+        return {self.name: self.bench.seconds(argv, self._env)}
+
+    def output(self, node: str) -> Path:
+        return self._runs / "latest" / "steps" / node / "outputs" / "out"
+
+    def after(self) -> None:
+        results = [json.loads(path.read_text()) for path in (self._runs / "latest" / "steps").glob("*/result.json")]
+        runner_modes.check(self.name, results, len(self.load.nodes))
+        for run in self._runs.glob("2*"):
+            shutil.rmtree(run)
+
+    def close(self) -> None:
+        if self.name == WARM:
+            runner_modes.empty_pool(self.bench, self._env)
+
+
+class Chain(Contender):
+    """A shell script with one line for each node, as many at a time as the runner has: one a core."""
+
+    def ready(self) -> None:
+        levels = [[self._line(node.name, node.script, node.source) for node in level] for level in self.load.levels()]
+        (self.root / "chain.sh").write_text(shell.script(levels, os.cpu_count() or 1))
+
+    def before(self) -> None:
+        for node in self.load.nodes:
+            (self.root / "out" / node.name).mkdir(parents=True)
+
+    def run(self) -> dict[str, float]:
+        return {self.name: self.bench.seconds(["bash", str(self.root / "chain.sh")])}
+
+    def _line(self, name: str, script: str, source: str) -> str:
+        raise NotImplementedError
+
+    def _source(self, source: str) -> Path:
+        return self.root / "out" / source if source else self.shared / "raw"
+
+
+class DockerChain(Chain):
+    name = DOCKER
+
+    def ready(self) -> None:
+        self._tag = self.bench.image(self.load.image)
+        self._config = shell.config(self.root)
+        super().ready()
+
+    def _line(self, name: str, script: str, source: str) -> str:
+        mounts = {
+            shell.CODE: self.shared / "code",
+            shell.CONFIG: self._config,
+            shell.INPUT: self._source(source),
+            shell.OUTPUT: self.root / "out" / name,
+        }
+        argv = ["python3", f"{shell.CODE}/{script}", shell.INPUT, shell.OUTPUT]
+        return shell.docker_run(self._tag, mounts, argv)
+
+
+class HostChain(Chain):
+    """With the pandas and numpy that the image has, in an environment of their own."""
+
+    name = HOST
+
+    def ready(self) -> None:
+        self._python = Path(sys.executable)
+        if any("import pandas" in (self.shared / "code" / node.script).read_text() for node in self.load.nodes):
+            self._python = environments.python("host", requirements(self.bench, self.load.image, ("pandas", "numpy")))
+        super().ready()
+
+    def _line(self, name: str, script: str, source: str) -> str:
+        words = [self._python, self.shared / "code" / script, self._source(source), self.root / "out" / name]
+        return shlex.join(map(str, words))
+
+
+def requirements(bench: Bench, image: str, packages: Sequence[str]) -> list[str]:
+    """What the image has of these packages, as pip takes it."""
+    ask = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
+    answer = bench.output(["docker", "run", "--rm", bench.image(image), "python3", "-c", ask, *packages])
+    versions: Mapping[str, str] = json.loads(answer)
+    if set(versions) != set(packages):
+        raise MeasurementError(f"image {image} tells {answer!r}")
+    return [f"{name}=={version}" for name, version in versions.items()]
