@@ -38,7 +38,7 @@ class Times:
     docker_one: list[float] = field(default_factory=list)
 
     def per_step(self, steps: int) -> tuple[float, float]:
-        """Seconds that a step costs: the runner's and the plain chain's. Raises MeasurementError where noise hides it."""
+        """Seconds of a step: the runner's, and the plain chain's. Raises MeasurementError where noise hides them."""
         runner = (median(self.runner_many) - median(self.runner_one)) / (steps - 1)
         docker = (median(self.docker_many) - median(self.docker_one)) / (steps - 1)
         if min(runner, docker) <= 0:
