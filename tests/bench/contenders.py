@@ -17,8 +17,9 @@ from bench.loads import Load
 DOCKER, HOST = "docker run chain", "python script.py"
 COLD, STAGED, WARM, CACHED = "cold", "staged", "warm", "cached"
 OURS = (COLD, STAGED, WARM, CACHED)
-"""cold: the first run after the images were built, of which nothing is known yet. staged: an ordinary run. warm: with
-containers kept ready for it. cached: nothing has changed since the run before."""
+"""cold: the first run after the images were built, of which nothing is known yet, with everything on as it is for its
+user. staged: without step cache and warm pool. warm: with containers kept ready for it. cached: nothing has changed
+since the run before."""
 
 
 class Contender:
@@ -43,6 +44,9 @@ class Contender:
         """Seconds of the whole process, by the contender's name; of a part of it by another name."""
         raise NotImplementedError
 
+    def check(self) -> None:
+        """Raises MeasurementError where the last run was not what is measured."""
+
     def output(self, node: str) -> Path:
         """The directory that a node wrote in the last run."""
         return self.root / "out" / node
@@ -61,21 +65,21 @@ class Runner(Contender):
         super().__init__(bench, load, shared)
         self._file = load.pipeline(shared)
         self._runs = self.root / "runs"
-        self._env = bench.env | {CACHED: runner_modes.CACHED, WARM: runner_modes.WARM}.get(mode, {})
+        self._env = bench.env | runner_modes.changes(mode, self.root)
+        self._pools = False
         self._primed = False
 
     def ready(self) -> None:
         self.bench.image(self.load.image)
-        if self.name == WARM:
-            runner_modes.needs_pool(self.bench)
-        if self.name == CACHED:
-            runner_modes.needs_cache(self.bench)
+        runner_modes.needs(self.name, self.bench)
+        self._pools = self.name in (COLD, WARM) and runner_modes.has_pool(self.bench)
 
     def before(self) -> None:
-        if self.name == COLD:  # nothing is known of the image, and no module of it
-            self._env["RUN_PIPELINE_CACHE_DIR"] = str(self.bench.fresh(self.root / "cache"))
+        if self.name == COLD:  # nothing is known of the image, no module of it, and no step's result
+            self.bench.fresh(Path(self._env["RUN_PIPELINE_CACHE_DIR"]))
+            self.bench.fresh(self._runs)
         if self.name == WARM:
-            runner_modes.fill_pool(self.bench, self._file, self._runs, self._env)
+            runner_modes.fill_pool(self.bench, self._file, self._runs, self._env, len(self.load.nodes))
         if self.name == CACHED and not self._primed:
             self.run()
             self._primed = True
@@ -87,15 +91,15 @@ class Runner(Contender):
     def output(self, node: str) -> Path:
         return self._runs / "latest" / "steps" / node / "outputs" / "out"
 
-    def after(self) -> None:
+    def check(self) -> None:
         results = [json.loads(path.read_text()) for path in (self._runs / "latest" / "steps").glob("*/result.json")]
         runner_modes.check(self.name, results, len(self.load.nodes))
+
+    def after(self) -> None:
+        if self._pools:
+            runner_modes.empty_pool(self.bench, self._runs, self._env)
         for run in self._runs.glob("2*"):
             shutil.rmtree(run)
-
-    def close(self) -> None:
-        if self.name == WARM:
-            runner_modes.empty_pool(self.bench, self._env)
 
 
 class Chain(Contender):

@@ -119,9 +119,10 @@ def _round(contenders: Sequence[Contender], results: dict[str, str]) -> dict[str
     """`results`: what each contender wrote, which is compared the first time."""
     seconds: dict[str, float] = {}
     for contender in contenders:
-        contender.before()
         try:
+            contender.before()
             seconds |= contender.run()
+            contender.check()
             if contender.name not in results:
                 results[contender.name] = _result(contender)
         finally:

@@ -56,6 +56,7 @@ def cached(bench: Bench) -> list[Figure]:
     for _ in range(bench.effort(15, 5) + 1):
         runner.before()
         took = runner.run()[CACHED]
+        runner.check()
         runner.after()
         times.append((took, bench.seconds([sys.executable, "-c", "pass"])))
     del times[0]  # the first one warms up
