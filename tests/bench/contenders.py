@@ -17,9 +17,11 @@ from bench.loads import Load
 DOCKER, HOST = "docker run chain", "python script.py"
 COLD, STAGED, WARM, CACHED = "cold", "staged", "warm", "cached"
 OURS = (COLD, STAGED, WARM, CACHED)
-"""cold: the first run after the images were built, of which nothing is known yet, with everything on as it is for its
-user. staged: without step cache and warm pool. warm: with containers kept ready for it. cached: nothing has changed
-since the run before."""
+MODES = (
+    "cold: the first run after the images were built; staged: without step cache and warm pool; warm: with containers "
+    "kept ready; cached: nothing has changed since the run before"
+)
+"""A cold run has everything on, as it is for its user, and of its images nothing is known yet."""
 
 
 class Contender:
@@ -138,7 +140,7 @@ class DockerChain(Chain):
             shell.INPUT: self._source(source),
             shell.OUTPUT: self.root / "out" / name,
         }
-        argv = ["python3", f"{shell.CODE}/{script}", shell.INPUT, shell.OUTPUT]
+        argv = ["python3", f"{shell.CODE}/{script}", shell.INPUT, shell.OUTPUT, name]
         return shell.docker_run(self._tag, mounts, argv)
 
 
@@ -154,7 +156,7 @@ class HostChain(Chain):
         super().ready()
 
     def _line(self, name: str, script: str, source: str) -> str:
-        words = [self._python, self.shared / "code" / script, self._source(source), self.root / "out" / name]
+        words = [self._python, self.shared / "code" / script, self._source(source), self.root / "out" / name, name]
         return shlex.join(map(str, words))
 
 

@@ -1,6 +1,7 @@
 """The work loads: the same scripts, data and image for every contender.
 
-A script is called with two arguments: the directory that it reads and the directory that it writes.
+A script is called with the directory that it reads, the directory that it writes, and its node's name: without that,
+the step cache would take equal nodes for one.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Load:
         steps: dict[str, Any] = {}
         for node in self.nodes:
             source = {"from": f"{node.source}.out"} if node.source else "raw"
-            step = {"script": f"code/{node.script}", "args": [INPUT, OUTPUT]}
+            step = {"script": f"code/{node.script}", "args": [INPUT, OUTPUT, node.name]}
             steps[node.name] = {**step, "inputs": {"data": source}, "outputs": ["out"]}
         path = root / "pipeline.json"
         path.write_text(json.dumps({"name": self.name, "image": self.image, "steps": steps}))

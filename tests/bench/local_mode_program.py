@@ -67,7 +67,7 @@ def pipeline(load: dict[str, Any]) -> Pipeline:
                 ProcessingInput(source=source, destination=INPUT, input_name="data"),
             ],
             outputs=[ProcessingOutput(source=OUTPUT, destination=target, output_name="out")],
-            arguments=[INPUT, OUTPUT],
+            arguments=[INPUT, OUTPUT, node["name"]],
         )
         steps[node["name"]] = ProcessingStep(name=node["name"], step_args=arguments)
     return Pipeline(name="bench", parameters=place.parameters, steps=list(steps.values()), sagemaker_session=chosen)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bench.contenders import MODES
 from bench.results import PLACE, Results, described, markdown, promise_rows
 
 README = Path(__file__).parents[2] / "README.md"
@@ -15,7 +16,7 @@ def blocks(results: Results) -> dict[str, str]:
     rough = "Rough, with few rounds: " if results.quick else ""
     how = (
         f"{rough}`make bench`, all contenders in alternation on one machine: medians of whole processes, with a line "
-        f"from the fastest to the slowest round ({described(results.machine)})."
+        f"from the fastest to the slowest round ({described(results.machine)}). Modes of run-pipeline: {MODES}."
     )
     picture = f"![Seconds of each work load: run-pipeline, docker run, plain python, SageMaker local mode]({IMAGE})"
     return {"plot": f"{picture}\n\n{how}", "promises": markdown(promise_rows(results.figures))}

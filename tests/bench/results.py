@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from bench.bench import NotAvailableError
-from bench.contenders import DOCKER, HOST
+from bench.contenders import DOCKER, HOST, MODES
 from bench.figures import Figure, Spread
 from bench.local_mode import LOCAL
 from bench.race import Race
@@ -129,6 +129,7 @@ def document(results: Results) -> str:
     parts += [
         "Each ratio is taken within a round, in which all contenders ran one after the other; shown are the median",
         "and, in brackets, the smallest and the largest of the rounds.",
+        f"Modes of run-pipeline: {MODES}.",
         "",
         "## Promises",
         "",
