@@ -9,6 +9,8 @@ BIN := .venv/bin
 WITH_ENGINE := .ci/with-engine
 DEMO := examples/breast-cancer/pipeline.yaml
 PYTEST_ARGS ?=
+# A file's tests stay with one worker, in their order; 0 runs all of them in one process.
+TEST_WORKERS ?= 2
 BENCH_ARGS ?=
 
 .PHONY: help
@@ -38,7 +40,7 @@ demo: images data ## Set everything up and run the example pipeline
 .PHONY: test
 test: images data ## Set everything up and run all tests, real containers included
 	@.ci/file-systems
-	RUN_PIPELINE_REQUIRE_DOCKER=1 $(WITH_ENGINE) $(BIN)/python -m pytest $(PYTEST_ARGS)
+	RUN_PIPELINE_REQUIRE_DOCKER=1 $(WITH_ENGINE) $(BIN)/python -m pytest -n $(TEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 .PHONY: lint
 lint: install ## Check style, formatting, types and the direction of imports
@@ -56,9 +58,18 @@ fmt: install ## Format the code
 type: install ## Check types only
 	$(BIN)/mypy
 
+.PHONY: bench-tools
+bench-tools: images data
+	@.ci/environment bench
+	@.ci/compose
+
 .PHONY: bench
-bench: images data ## Measure the promises of the README on this machine
-	$(WITH_ENGINE) $(BIN)/python tests/bench $(BENCH_ARGS)
+bench: bench-tools ## Measure the promises on this machine; renew tests/bench/results and the README's figures
+	$(WITH_ENGINE) $(BIN)/python tests/bench --save $(BENCH_ARGS)
+
+.PHONY: bench-check
+bench-check: bench-tools ## Measure the promises, and fail when one is broken
+	$(WITH_ENGINE) $(BIN)/python tests/bench --check $(BENCH_ARGS)
 
 # Whatever index this machine uses, the lock names the public one.
 .PHONY: lock

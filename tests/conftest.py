@@ -17,13 +17,15 @@ REQUIRED = os.environ.get("RUN_PIPELINE_REQUIRE_DOCKER") == "1"
 ROOT = Path(__file__).parent.parent
 
 
-def pytest_configure() -> None:
+def pytest_configure(config: pytest.Config) -> None:
     """Runs of the tests start from nothing, but for those that are about the step cache or the pool.
 
     Under `nohup` SIGHUP is ignored, and so it would be in every process that the tests start and send it to."""
     os.environ["RUN_PIPELINE_CACHE"] = "off"
     signal.signal(signal.SIGHUP, signal.SIG_DFL)
     os.environ["RUN_PIPELINE_POOL"] = "off"
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(NothingLeftBehind())
 
 
 def _engine_error() -> str:
@@ -97,18 +99,37 @@ def _no_deep_trees(request: pytest.FixtureRequest, tmp_path_factory: pytest.Temp
             trees.remove(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
-@pytest.fixture(scope="session", autouse=True)
-def _nothing_left_behind(engine_error: str) -> Iterator[None]:
-    """Containers, volumes, networks, temporary files and foreign ownership: before the suite, and after it."""
-    before = _unowned(engine_error)
-    assert not before, f"left over from an earlier run: {before}; `run-pipeline clean` removes them"
-    temporary = _temporary()
-    yield
-    after = _unowned(engine_error)
-    assert not after, f"the suite left behind: {after}"
-    assert not (_temporary() - temporary), f"the suite left temporary files: {_temporary() - temporary}"
-    foreign = [path for path in _tracked() if path.lstat().st_uid != os.getuid()]
-    assert not foreign, f"files of another user in the project: {foreign[:5]}"
+class NothingLeftBehind:
+    """Containers, volumes, networks, temporary files and foreign ownership: before the suite, and after it.
+
+    In the process that commands the workers, where there are any: a worker cannot tell what another one still needs.
+    """
+
+    def __init__(self) -> None:
+        self.found: list[str] = []
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> Iterator[None]:
+        if session.config.option.collectonly:
+            return (yield)
+        error = _engine_error()
+        if before := _unowned(error):
+            pytest.exit(f"left over from an earlier run: {before}; `run-pipeline clean` removes them", returncode=1)
+        temporary = _temporary()
+        result = yield
+        if after := _unowned(error):
+            self.found.append(f"on the engine: {after}")
+        if made := _temporary() - temporary:
+            self.found.append(f"temporary files: {sorted(made)}")
+        if foreign := [str(path) for path in _tracked() if path.lstat().st_uid != os.getuid()]:
+            self.found.append(f"files of another user in the project: {foreign[:5]}")
+        session.testsfailed += len(self.found)
+        return result
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        for each in self.found:
+            terminalreporter.section("the suite left something behind", red=True)
+            terminalreporter.write_line(each)
 
 
 def _unowned(engine_error: str) -> list[object]:

@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 COMMAND = Path(sys.executable).parent / "run-pipeline"
+PLAIN = {"RUN_PIPELINE_CACHE": "off", "RUN_PIPELINE_POOL": "off"}
+"""Neither step cache nor warm pool: unless a measurement is about them, each run is as the first."""
 
 
 class MeasurementError(Exception):
     """A figure could not be taken: says nothing about the promise."""
+
+
+class NotAvailableError(MeasurementError):
+    """What a figure needs is not there: a feature, a package, a program. Told beside the promise; no failure."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +48,7 @@ class Bench:
         self._directory = tempfile.TemporaryDirectory(prefix="bench-")
         self.root = Path(self._directory.name).resolve()
         self.cache = self.root / "cache"
-        self.env = {**os.environ, "NO_COLOR": "1", "RUN_PIPELINE_CACHE_DIR": str(self.cache)}
+        self.env = {**os.environ, **PLAIN, "NO_COLOR": "1", "RUN_PIPELINE_CACHE_DIR": str(self.cache)}
         self._tags: dict[str, str] = {}
 
     def __enter__(self) -> Self:
@@ -64,21 +71,28 @@ class Bench:
             raise MeasurementError(f"image {name!r} is not built: `run-pipeline images build {name}`")
         return self._tags[name]
 
-    def output(self, argv: Sequence[str], **options: Any) -> str:
-        """Standard output of a command that must succeed."""
-        done = subprocess.run(argv, env=self.env, capture_output=True, text=True, check=False, **options)
-        if done.returncode != 0:
-            raise MeasurementError(f"{' '.join(argv[:4])} ... ended with {done.returncode}: {tail(done)}")
-        return done.stdout
+    def fresh(self, path: Path) -> Path:
+        """An empty directory, whatever was there."""
+        shutil.rmtree(path, ignore_errors=True)
+        path.mkdir(parents=True)
+        return path
 
-    def seconds(self, argv: Sequence[str], **options: Any) -> float:
+    def output(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> str:
+        """Standard output of a command that must succeed."""
+        return self.timed(argv, env)[0]
+
+    def seconds(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> float:
         """Wall time of a command that must succeed, as a whole process."""
+        return self.timed(argv, env)[1]
+
+    def timed(self, argv: Sequence[str], env: Mapping[str, str] | None = None) -> tuple[str, float]:
+        """Both."""
         began = time.perf_counter()
-        done = subprocess.run(argv, env=self.env, capture_output=True, text=True, check=False, **options)
+        done = subprocess.run(argv, env=env or self.env, capture_output=True, text=True, check=False)
         took = time.perf_counter() - began
         if done.returncode != 0:
             raise MeasurementError(f"{' '.join(argv[:4])} ... ended with {done.returncode}: {tail(done)}")
-        return took
+        return done.stdout, took
 
     def force_mode(self, mode: str) -> None:
         """Make every image that was probed so far start as `staged`, `plain` or `cold`."""

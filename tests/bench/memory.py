@@ -33,6 +33,8 @@ def output(bench: Bench) -> list[Figure]:
             measured=f"{ratio:.2f}x ({much_peak / MIB:.0f} MiB against {little_peak / MIB:.0f})",
             met=much_peak <= max(little_peak * RATIO, little_peak + ADDED),
             detail={"ratio": ratio, "bytes_1_mib": little_peak, f"bytes_{big}_mib": much_peak},
+            value=much_peak,
+            limit=max(little_peak * RATIO, little_peak + ADDED),
         )
     ]
 

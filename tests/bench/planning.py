@@ -56,7 +56,50 @@ def dag(bench: Bench) -> list[Figure]:
             measured=f"{ratio:.2f}x ({large['all']:.2f} s)",
             met=ratio <= GOAL,
             detail={"ratio": ratio, "seconds": times[5000]},
+            value=ratio,
+            limit=GOAL,
         ),
+    ]
+
+
+RUN = """
+import sys, time
+from pathlib import Path
+from runner.engine.base import StartMode
+from runner.engine.fake import FakeEngine
+from runner.pipeline.execute import Run
+from runner.pipeline.plan import make_plan
+from runner.pipeline.select import select
+from runner.spec import load
+pipeline = load(Path(sys.argv[1]))
+plan = make_plan(pipeline, select(pipeline.spec))
+began = time.perf_counter()
+ended = Run(plan, FakeEngine(mode=StartMode.STAGED), runs_dir=Path(sys.argv[2]), jobs=2).execute()
+print(time.perf_counter() - began)
+assert ended.exit_code == 0 and len(ended.results) == len(plan.steps)
+"""
+
+
+def schedule(bench: Bench) -> list[Figure]:
+    """Whole runs on the fake engine: scheduling, staging and the files of the run, and no container."""
+    root = bench.place("schedule")
+    (root / "step.py").write_text("pass\n")
+    few, many = bench.effort(1000, 200), bench.effort(5000, 1000)
+    seconds: dict[int, float] = {}
+    for steps in (few, many):
+        argv = [sys.executable, "-c", RUN, str(_pipeline(root, steps)), str(root / f"runs-{steps}")]
+        seconds[steps] = float(bench.output(argv))
+    ratio = seconds[many] / seconds[few] / (many / few)
+    return [
+        Figure(
+            promise=f"a run of {many:,} steps on the fake engine, against five times {few:,}",
+            goal=f"<= {GOAL:g}x (linear)",
+            measured=f"{ratio:.2f}x ({seconds[many]:.1f} s)",
+            met=ratio <= GOAL,
+            detail={f"seconds_{steps}": each for steps, each in seconds.items()},
+            value=ratio,
+            limit=GOAL,
+        )
     ]
 
 

@@ -38,6 +38,8 @@ def overlay(bench: Bench) -> list[Figure]:
             measured=f"{ratio:.2f}x ({median(step) * 1000:.0f} ms against {median(copy) * 1000:.0f})",
             met=ratio <= GOAL,
             detail={"seconds_step": step, "seconds_cp": copy, "ratio": ratio},
+            value=ratio,
+            limit=GOAL,
         )
     ]
 

@@ -6,6 +6,7 @@ import fcntl
 import io
 import tarfile
 import threading
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,16 +24,19 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.docker
 
-DOCKERFILE = """\
+STAGE = f"build-{uuid.uuid4().hex[:8]}"
+"""Others may build images of their own at this time."""
+DOCKERFILE = f"""\
 ARG BASE_IMAGE=registry.invalid/python:3.12-slim
-FROM ${BASE_IMAGE} AS build
-LABEL run-pipeline.stage=build
+FROM ${{BASE_IMAGE}} AS build
+LABEL {STAGE_LABEL}={STAGE}
 COPY requirements.txt .host* /build/
 ENV PIP_CONFIG_FILE=/build/pip.conf
-RUN python3 -m venv /opt/venv && /opt/venv/bin/pip install --disable-pip-version-check -r /build/requirements.txt
-FROM ${BASE_IMAGE}
+RUN : {STAGE} && python3 -m venv /opt/venv \\
+    && /opt/venv/bin/pip install --disable-pip-version-check -r /build/requirements.txt
+FROM ${{BASE_IMAGE}}
 COPY --from=build /opt/venv /opt/venv
-ENV PATH=/opt/venv/bin:${PATH}
+ENV PATH=/opt/venv/bin:${{PATH}}
 """
 
 
@@ -55,7 +59,7 @@ def build(folder: Path, base: str, force: bool = False) -> tuple[images.BuiltIma
 
 
 def stages(docker: DockerClient) -> list[str]:
-    return [image.id for image in docker.images.list(all=True, filters={"label": STAGE_LABEL})]
+    return [image.id for image in docker.images.list(all=True, filters={"label": f"{STAGE_LABEL}={STAGE}"})]
 
 
 def test_settings_of_the_hosts_pip_reach_the_build_and_nothing_that_stays(
@@ -107,8 +111,9 @@ def test_a_failed_build_shows_its_last_lines_and_leaves_no_stage(
     assert "No matching distribution found for not-in-this-index==1.0" in caught.value.message
     assert str(recipe / "Dockerfile") in caught.value.remedy
     assert stages(docker) == before
-    commands = [str(container.attrs["Config"]["Cmd"]) for container in docker.containers.list(all=True)]
-    assert not any("/build/requirements.txt" in command for command in commands), "the failed build's container stays"
+    there = docker.containers.list(all=True, ignore_removed=True)
+    commands = [str(container.attrs["Config"]["Cmd"]) for container in there]
+    assert not any(STAGE in command for command in commands), "the failed build's container stays"
 
 
 def test_what_is_there_is_left_and_force_builds_again(recipe: Path, python_image: str, docker: DockerClient) -> None:

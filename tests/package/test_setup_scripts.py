@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-SCRIPTS = ("run", "engine", "environment", "with-engine")
+SCRIPTS = ("run", "compose", "engine", "environment", "with-engine")
 
 
 def run(*command: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -36,7 +36,20 @@ def test_scripts_are_executable_and_parse(name: str) -> None:
 
 def test_make_alone_lists_every_public_target() -> None:
     output = run("make", "--no-print-directory").stdout
-    for target in ("bench", "clean", "demo", "fmt", "help", "images", "install", "lint", "lock", "test", "type"):
+    for target in (
+        "bench",
+        "bench-check",
+        "clean",
+        "demo",
+        "fmt",
+        "help",
+        "images",
+        "install",
+        "lint",
+        "lock",
+        "test",
+        "type",
+    ):
         assert f"make {target} " in output
 
 

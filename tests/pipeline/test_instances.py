@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -67,9 +68,12 @@ def test_a_clash_is_told_with_the_result(tmp_path: Path) -> None:
 
 
 def test_the_host_that_failed_is_named(tmp_path: Path) -> None:
+    both_wrote = threading.Barrier(2)
+
     def one_fails(step: FakeStep) -> int:
         step.path("/opt/ml/output/failure").write_text(f"{step.host} says so")
         (step.outputs["model"] / "half").write_text(step.host)
+        both_wrote.wait(60)
         if step.host == "algo-2":
             return 3
         assert step.stopping.wait(60)

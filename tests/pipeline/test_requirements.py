@@ -101,10 +101,12 @@ def test_an_installation_that_fails_in_the_container_is_named(tmp_path: Path, la
 
 def test_of_several_instances_the_one_that_decided_says_why(tmp_path: Path) -> None:
     """Its own log counts: in the step's log every line has its host, and the last one is another's."""
+    both_run = threading.Barrier(2)
 
     up = threading.Event()  # one that had not started yet would say nothing
 
     def one_fails(step: FakeStep) -> int:
+        both_run.wait(60)
         if step.host == "algo-1":
             assert up.wait(60)
             step.stderr(f"ERROR: conflict\n{FAILED} (pip ended with 4)\n".encode())
