@@ -173,7 +173,10 @@ class Schedule:
     def revoke(self, name: str) -> tuple[str, ...]:
         """A step that had passed did not, after all. Returns the steps that this brought to a final state."""
         self._states[name] = StepState.FAILED
-        return self._failed(name)
+        ended = self._failed(name)
+        self._ready = [other for other in self._ready if self._states[other] is StepState.READY]
+        self._coming = None
+        return ended
 
     def _failed(self, name: str) -> tuple[str, ...]:
         ended = self._block(name)

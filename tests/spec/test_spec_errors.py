@@ -320,7 +320,7 @@ WHOLE = [
             "3:21: steps.s: unknown key 'x\\x1b[2J'; known here: 'type', 'script', 'source_dir', 'module', 'image',"
             " 'entrypoint', 'args', 'env', 'inputs', 'outputs', 'hyperparameters', 'depends_on', 'instance_type',"
             " 'instance_count', 'checkpoints', 'transform', 'credentials', 'resources', 'timeout', 'stop_grace'"
-            " and 2 more",
+            " and 3 more",
             "3:46: steps.s.inputs.x: no file or directory '\\x1b]0;\\x07' (looked for \\x1b]0;\\x07)",
         ],
     ),

@@ -15,7 +15,7 @@ from runner.errors import SpecError
 from runner.spec import expects, load, models
 from runner.spec.execution import ScriptExecutionSpec
 from runner.spec.expects import ExpectedColumn
-from runner.spec.models import PipelineSpec
+from runner.spec.models import Caching, PipelineSpec
 from runner.spec.strict import Strict
 
 Where = tuple[str, ...]
@@ -114,6 +114,7 @@ MAY_BE = {
     "Resources": {"nothing (null)"},
     "Transform": {"nothing (null)"},
     "Expects": {"nothing (null)"},
+    "Caching": {"the boolean true", "nothing (null)"},
     "ExpectedColumn": set(WRONG),  # each is taken for a family: see the test below
     "ExpectedRows": {"the number 5", "nothing (null)"},
 }
@@ -132,7 +133,8 @@ def test_a_value_of_another_kind_is_refused_at_its_place(project: Path, form: st
     (line,) = refused(project, form, BASE | document(PLACES, where, WRONG[kind]))
     written = (project / f"pipeline.{form}").read_text()
     assert line.startswith(f"pipeline.{form}:{line_of(written, where[-1])}:")
-    assert f" {'.'.join(where)}: expected a" in line
+    wanted = "true, false or {" if PLACES[where] is Caching else "a"
+    assert f" {'.'.join(where)}: expected {wanted}" in line
     assert line.endswith(f" got {kind}")
 
 

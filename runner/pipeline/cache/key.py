@@ -24,7 +24,7 @@ FORMAT = 1
 """Of keys and of all that is kept: other versions are misses."""
 CONTRACT = 1
 """To be raised when the same job, image and data may give another result in this version than before."""
-NOT_IN_KEY = frozenset({"step", "image", "members", "checkpoints"})
+NOT_IN_KEY = frozenset({"step", "image", "members", "checkpoints", "preimport"})
 """Fields of ContainerJob that are no part by themselves: names for people, or told by another part."""
 _FILES = 1000
 """A source directory with more files is compared as a whole only."""
