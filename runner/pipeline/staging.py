@@ -37,6 +37,8 @@ class Staging:
         self._staged: dict[str, tuple[PlannedStep, Future[Prepared]]] = {}
         self._begun: list[Future[Prepared]] = []
         self._due: set[str] = set()
+        self._renewed: set[Future[Prepared]] = set()
+        """Preparations that have to remove an earlier container first, and so are not to be cancelled."""
         self._drops: list[Future[None]] = []
 
     def stage(self, wanted: Sequence[PlannedStep], free_memory: int) -> None:
@@ -63,7 +65,9 @@ class Staging:
     def take(self, planned: PlannedStep) -> Future[Prepared] | None:
         """The container of a step that starts now; the caller owns it from here on."""
         _, staged = self._staged.pop(planned.name, (None, None))
-        if staged is None or staged.cancel():  # what has not begun yet would begin later than the step itself does
+        if staged is None or self._cancelled(
+            staged
+        ):  # what has not begun yet would begin later than the step itself does
             self._due.add(planned.name)
             return None
         return staged
@@ -96,7 +100,13 @@ class Staging:
         place. Returns at once."""
         if planned.name in self._staged:
             _, stale = self._staged[planned.name]
-            self._staged[planned.name] = (planned, self._pool.submit(self._anew, planned, stale))
+            future = self._removers.submit(self._anew, planned, stale)
+            self._renewed.add(future)
+            self._staged[planned.name] = (planned, future)
+
+    def _cancelled(self, staged: Future[Prepared]) -> bool:
+        """Whether a preparation will not begin."""
+        return staged not in self._renewed and staged.cancel()
 
     def _anew(self, planned: PlannedStep, stale: Future[Prepared]) -> Prepared:
         """One after the other, since both have the step's directory."""
@@ -107,7 +117,7 @@ class Staging:
         """Remove the staged containers of these steps, or of all: they are not needed. Returns at once."""
         for name in [*self._staged] if steps is None else [name for name in steps if name in self._staged]:
             _, future = self._staged.pop(name)
-            if not future.cancel():
+            if not self._cancelled(future):
                 self._drops.append(self._removers.submit(self._drop, name, future))
 
     def withdraw(self, step: str) -> Future[None] | None:

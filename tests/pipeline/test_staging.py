@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
@@ -310,3 +311,38 @@ def test_many_steps_leave_no_thread_and_no_container(tmp_path: Path) -> None:
     engine = FakeEngine({"s030": Canned(exit_code=1)}, mode=StartMode.STAGED)
     finished = Harness(tmp_path, engine, keep_going=True).execute(**steps)
     assert list(verdicts(finished).values()) == ["passed"] * 30 + ["exit"] + ["blocked"] * 29
+
+
+@pytest.mark.parametrize("then", ["take", "drain"])
+def test_a_container_that_is_to_be_made_anew_is_removed_also_when_nobody_waits_for_it_any_more(then: str) -> None:
+    """The exchange has not begun, since all who remove are busy."""
+    held = threading.Event()
+    log: list[str] = []
+
+    class Shop:
+        def prepare(self, planned: Any) -> str:
+            log.append(f"prepared {planned.name}")
+            return str(planned.name)
+
+        def discard(self, prepared: str) -> None:
+            if prepared.startswith("busy"):
+                held.wait(PATIENCE)
+            log.append(f"discarded {prepared}")
+
+    def planned(name: str) -> Any:
+        return SimpleNamespace(name=name, job=SimpleNamespace(instance_count=1))
+
+    staging = Staging(cast(Any, Shop()), 16, lambda: None)
+    everything = [planned(f"busy{n}") for n in range(8)] + [planned("a")]
+    staging.stage(everything, 1 << 40)
+    for _, future in list(staging._staged.values()):
+        future.result(PATIENCE)
+    staging.drain([f"busy{n}" for n in range(8)])
+    staging.restage(planned("a"))
+    taken = staging.take(planned("a")) if then == "take" else staging.drain(["a"])
+    held.set()
+    if taken is not None:
+        assert taken.result(PATIENCE) == "a"
+    staging.close()
+    assert log.count("prepared a") == 2
+    assert log.count("discarded a") == (1 if then == "take" else 2)
