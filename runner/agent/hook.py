@@ -49,6 +49,15 @@ def _runner_hook():
     if len(sys._current_frames()) > 1 or "pkg_resources" in sys.modules:
         os._exit(1)  # a thread would run on while this waits; that module lists `sys.path`, which is not complete yet
     environment.leave()
+    if modules:
+        known = "gc" in sys.modules
+        import gc
+
+        # What was imported early lives to the end. Without this the interpreter would look through all of it for
+        # garbage when it ends, which takes longer than many a script.
+        gc.freeze()
+        if not known:
+            del sys.modules["gc"]
     os.set_blocking(void, False)
     try:
         os.read(void, 1)

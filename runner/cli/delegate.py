@@ -10,6 +10,8 @@ import _signal
 import os
 import sys
 
+from runner.cli.signals import listener
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -31,20 +33,32 @@ def delegate(arguments: list[str]) -> int | None:
     line = channel.connect() if channel.enabled() else None
     if line is None:
         return None
+    inbox = channel.Inbox(line)
+    listener.hold()  # a signal that comes now is passed on as soon as there is a run
+    pid = _begin(line, inbox, arguments)
+    try:
+        if pid:
+            return _follow(line, inbox, pid)
+    finally:
+        line.close()
+    listener.release()
+    return None
+
+
+def _begin(line: Any, inbox: Any, arguments: list[str]) -> int:
+    """The pid of the run; 0 where the keeper has refused, or is gone: then nothing was started."""
+    from runner.engine.pool import channel
+
     here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         channel.send(line, _request(arguments), (0, 1, 2, here))
-        inbox = channel.Inbox(line)
         answer = inbox.wait()
         line.settimeout(None)
-        if answer is None or "pid" not in answer:
-            return None
-        return _follow(line, inbox, int(answer["pid"]))
+        return int((answer or {}).get("pid", 0))
     except (OSError, ValueError):
-        return None  # nothing was started: the keeper says so first
+        return 0
     finally:
         os.close(here)
-        line.close()
 
 
 def _open(*descriptors: int) -> bool:
@@ -87,6 +101,8 @@ def _follow(line: Any, inbox: Any, pid: int) -> int:
         if _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, pass_on)
     _signal.signal(_signal.SIGTSTP, suspend)
+    if listener.pending is not None:
+        pass_on(listener.pending, None)
     try:
         answer = inbox.wait()
     except (OSError, ValueError):

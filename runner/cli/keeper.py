@@ -25,17 +25,17 @@ def main() -> int:
     os.umask(0o077)
     from runner.engine.pool import channel
 
-    place = channel.directory()
+    place, path = Path(channel.directory()), Path(channel.socket_path())
     place.mkdir(parents=True, exist_ok=True)
-    if not channel.own_directory(place):
+    if not channel.own_directory(str(place)):
         sys.stderr.write(f"{place} is not this user's alone\n")
         return 1
-    lock = os.open(place / f"{channel.socket_path().stem}.lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    lock = os.open(path.with_suffix(".lock"), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return 0  # another one is there
-    listener = _listen(channel.socket_path())
+    listener = _listen(path)
     os.chdir("/")
     sys.stdout.write("ready\n")
     sys.stdout.flush()
@@ -48,7 +48,7 @@ def main() -> int:
     try:
         Keeper(listener, run_request, lambda request: refusal(request, sources, environ)).serve()
     finally:
-        channel.socket_path().unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
     return 0
 
 

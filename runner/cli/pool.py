@@ -39,7 +39,10 @@ def warm(file: Path, as_json: bool, runs_dir: Path, **choice: Any) -> int:
         launches(plan, engine, runs_dir, lambda launch: share.wish_for(launch, engine_id))
         found = share.stock(start_keeper, wait=True)
     if found is None:
-        note("no containers are kept: no step can be started ahead of its data here, or no keeper could be started")
+        note(
+            "no containers are kept: no step can be started ahead of its data here, or no keeper could be started "
+            f"(see keeper.log in {channel.directory()})"
+        )
         return EXIT_ENVIRONMENT
     _tell(found, as_json=as_json)
     return EXIT_ENVIRONMENT if found["note"] else EXIT_PASSED

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from runner.pipeline.cache.messages import Options
     from runner.pipeline.events import Event
     from runner.pipeline.execute import Run
+    from runner.pipeline.fitting import Present
     from runner.pipeline.plan import Plan
     from runner.pipeline.reuse import Reuse
     from runner.report.junit import JUnitFile
@@ -86,11 +87,11 @@ def run_plan(plan: Plan, display: Display, pace: Pace, interrupts: Interrupts) -
     Raises EnvironmentFault when the run cannot begin, and Interrupted for a signal that comes before its first step.
     """
     document = io.StringIO()  # written to stdout at the end, so that there is never more than one
-    with open_engine(warm=pace.warm) as engine:
-        sweep(engine, quiet=display.verbosity < 0)
-        provide_images(engine, plan, quiet=display.verbosity < 0)
+    with open_engine(warm=pace.warm) as engine, contextlib.ExitStack() as stack:
+        stack.enter_context(sweeping(engine, quiet=display.verbosity < 0))
+        present = provide_images(engine, plan, quiet=display.verbosity < 0)
         person = person_for(display)
-        run = make_run(plan, engine, pace, [person, *programs(display, document)])
+        run = make_run(plan, engine, pace, [person, *programs(display, document)], present=present)
         with stopping_told(person) as tell:
 
             def stop(signum: int) -> None:
@@ -122,8 +123,16 @@ def stock(engine: DockerEngine) -> None:
         note(f"no containers are kept for the next run: {error.message}; {error.remedy}")
 
 
-def make_run(plan: Plan, engine: Engine, pace: Pace, reporters: Sequence[Reporter], lent: Reuse | None = None) -> Run:
-    """`lent` as for `Run`."""
+def make_run(
+    plan: Plan,
+    engine: Engine,
+    pace: Pace,
+    reporters: Sequence[Reporter],
+    *,
+    lent: Reuse | None = None,
+    present: Present | None = None,
+) -> Run:
+    """`lent` and `present` as for `Run`."""
     from runner.pipeline.execute import Run
 
     return Run(
@@ -135,6 +144,7 @@ def make_run(plan: Plan, engine: Engine, pace: Pace, reporters: Sequence[Reporte
         reporters=reporters,
         trace=pace.trace,
         lent=lent,
+        present=present,
         cache=pace.cache,
     )
 
@@ -184,7 +194,30 @@ def person_for(display: Display) -> Person:
     return Lines(stream, verbosity=display.verbosity, color=color)
 
 
-def sweep(engine: Engine, *, quiet: bool = False) -> None:
+@contextmanager
+def sweeping(engine: Engine, *, quiet: bool) -> Iterator[None]:
+    """`sweep` beside what is done meanwhile; it is over, and told, at the end."""
+    from runner.errors import EnvironmentFault
+
+    notes: list[str] = []
+
+    def work() -> None:
+        try:
+            sweep(engine, quiet=quiet, tell=notes.append)
+        except EnvironmentFault as error:
+            notes.append(f"what dead runs left on the engine could not be looked for: {error.message}")
+
+    thread = threading.Thread(target=work, name="sweep", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+        for text in notes:
+            note(text)
+
+
+def sweep(engine: Engine, *, quiet: bool = False, tell: Callable[[str], None] = note) -> None:
     """Remove what runs left whose process is dead; says so in one line on stderr when there was something."""
     from runner.report.text import count
 
@@ -193,17 +226,17 @@ def sweep(engine: Engine, *, quiet: bool = False) -> None:
         return
     kept = engine.sweep(dead)
     if not quiet:
-        note(f"removed {count(len(dead) - len(kept), 'leftover')} of dead runs from the engine")
+        tell(f"removed {count(len(dead) - len(kept), 'leftover')} of dead runs from the engine")
     if kept:
         names = ", ".join(f"{leftover.kind} {leftover.name}" for leftover in kept)
-        note(f"the engine would not remove {names}; see `run-pipeline clean`")
+        tell(f"the engine would not remove {names}; see `run-pipeline clean`")
 
 
-def provide_images(engine: Engine, plan: Plan, *, quiet: bool) -> None:
+def provide_images(engine: Engine, plan: Plan, *, quiet: bool) -> Present:
     """The progress goes to stderr. Raises ImageUnavailable."""
     from runner.pipeline import provision
 
-    provision.provide_images(engine, plan, _no_log if quiet else note)
+    return provision.provide_images(engine, plan, _no_log if quiet else note)
 
 
 def _no_log(_: str) -> None:

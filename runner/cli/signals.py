@@ -30,18 +30,19 @@ class Listener:
 
     def __init__(self) -> None:
         self._holding = False
-        self._pending: int | None = None
+        self.pending: int | None = None
+        """One that came while they were held."""
         self._before: dict[int, Any] = {}
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:  # noqa: ARG002
         if not self._holding:
             raise Stop(signum)
-        if self._pending is None:
-            self._pending = signum
+        if self.pending is None:
+            self.pending = signum
 
     def listen(self) -> None:
         """Take the signals. Does nothing in a thread other than the main one: Python lets no other have them."""
-        self._holding, self._pending = False, None
+        self._holding, self.pending = False, None
         for signum in STOPPING:
             before = signal.getsignal(signum)
             if before is signal.SIG_IGN or before is self:
@@ -59,7 +60,7 @@ class Listener:
     def release(self) -> None:
         """Raise Stop for a signal that came meanwhile, and from now on at once."""
         self._holding = False
-        pending, self._pending = self._pending, None
+        pending, self.pending = self.pending, None
         if pending is not None:
             raise Stop(pending)
 

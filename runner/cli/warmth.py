@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from runner.engine.pool.link import Link
@@ -20,15 +23,32 @@ def link() -> Link | None:
 
 def start_keeper() -> None:
     """Returns when it listens, or has ended without."""
-    process = subprocess.Popen(
-        # -P: the current directory must not shadow the package that this file belongs to.
-        [sys.executable, "-P", "-m", "runner.cli.keeper"],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
+    with _log() as log:
+        process = subprocess.Popen(
+            # -P: the current directory must not shadow the package that this file belongs to.
+            [sys.executable, "-P", "-m", "runner.cli.keeper"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            start_new_session=True,
+        )
     assert process.stdout is not None  # noqa: S101  it is piped
     with process.stdout as said:
         said.readline()
     process.returncode = process.poll() or 0  # it is nobody's to wait for
+
+
+@contextlib.contextmanager
+def _log() -> Iterator[IO[bytes] | int]:
+    """`keeper.log` beside its socket, for what goes wrong there; nothing where it cannot be written."""
+    from runner.engine.pool import channel
+
+    place = Path(channel.directory())
+    try:
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = (place / "keeper.log").open("wb")
+    except OSError:
+        yield subprocess.DEVNULL
+        return
+    with log:
+        yield log

@@ -163,7 +163,7 @@ class _Runs:
             provide_images(self.engine, plan, quiet=self.display.verbosity < 0)
             self.present |= wanted
         person = person_for(self.display)
-        run = make_run(plan, self.engine, self.pace, [person, *self.programs], lent)
+        run = make_run(plan, self.engine, self.pace, [person, *self.programs], lent=lent)
         with stopping_told(person) as tell:
             self.tell = tell
             begun(run)

@@ -208,19 +208,21 @@ class DockerEngine:
         self, launch: Launch, identifier: str, wire: Wire | HeldWire, privates: Sequence[creation.Private]
     ) -> DockerContainer:
         def tidy() -> None:
-            self._tidy(launch, identifier, privates)
-            if self.share is not None and isinstance(wire, HeldWire):
-                self.share.gone(identifier)
+            # The keeper's containers it removes itself: the run need not wait for that.
+            kept = self.share is not None and isinstance(wire, HeldWire) and self.share.give_back(identifier)
+            self._tidy(launch, "" if kept else identifier, privates)
 
         return DockerContainer(self._api, launch, identifier, wire, tidy, privates)
 
     def _tidy(self, launch: Launch, identifier: str, privates: Sequence[creation.Private]) -> None:
-        """Removal never raises: the verdict is written, and what stays is found by its label later."""
+        """Removal never raises: the verdict is written, and what stays is found by its label later. Without an
+        identifier another process removes the container."""
         from docker.errors import APIError
         from requests.exceptions import RequestException
 
         try:
-            sweeping.remove_container(self._api, identifier)
+            if identifier:
+                sweeping.remove_container(self._api, identifier)
             self._remove_volumes(privates)
         except (APIError, RequestException, OSError) as error:
             log.warning("container %s is left for the next sweep: %s", identifier[:12], error)

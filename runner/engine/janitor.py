@@ -8,9 +8,11 @@ runner's process group does not take it along. If it is killed too, the next run
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 ROUNDS = (0.0, 0.3, 1.0)
@@ -32,9 +34,15 @@ class Janitor:
         )
 
     def dismiss(self) -> None:
-        """Everything is removed: the janitor may go."""
+        """Everything is removed: the janitor may go. Its end is waited for by a thread that holds nobody up."""
+        assert self._process.stdin is not None  # noqa: S101  it is piped
+        with contextlib.suppress(BrokenPipeError), self._process.stdin as said:
+            said.write(DONE)
+        threading.Thread(target=self._wait, name="janitor", daemon=True).start()
+
+    def _wait(self) -> None:
         try:
-            self._process.communicate(DONE, timeout=5)
+            self._process.wait(timeout=5)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

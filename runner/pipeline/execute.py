@@ -21,7 +21,7 @@ from runner.pipeline.cache.lookup import open_cache
 from runner.pipeline.cache.messages import Options
 from runner.pipeline.drive import Cancelled, Driver, Inbox, Retire, Woken
 from runner.pipeline.events import Notice, RunFinished, RunStarted, StepResult, StepState
-from runner.pipeline.fitting import Fitted, fit
+from runner.pipeline.fitting import Fitted, Present, fit
 from runner.pipeline.materials import Sources
 from runner.pipeline.outbox import Outbox
 from runner.pipeline.plan import Plan
@@ -52,9 +52,12 @@ class Run:
         reporters: Sequence[Reporter] = (),
         trace: bool = True,
         lent: Reuse | None = None,
+        present: Present | None = None,
         cache: Options | None = None,
     ) -> None:
-        """`lent`: what earlier runs lend to this one, where the caller knows it; else it is looked for, and told."""
+        """`lent`: what earlier runs lend to this one, where the caller knows it; else it is looked for, and told.
+        `present`: images that the caller has looked up a moment ago."""
+        self._present = present
         self._plan, self._engine, self._runs_dir = plan, engine, runs_dir
         self._jobs, self._keep_going, self._reporters = jobs, keep_going, tuple(reporters)
         self._trace, self._lent, self._cache = trace, lent, cache
@@ -102,7 +105,7 @@ class Run:
             self._cache.check(self._plan.names)
         info = self._engine.info()
         self._plan.check_capacity(info.cpus, info.memory)
-        fitted = fit(self._plan, self._engine, info)
+        fitted = fit(self._plan, self._engine, info, self._present)
         fitted.plan.check_commands(fitted.images)
         self._plan = fitted.plan
         reuse = find_reused(self._plan, self._runs_dir) if self._lent is None else self._lent

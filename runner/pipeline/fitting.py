@@ -46,9 +46,15 @@ class Fitted:
             yield (names[0], warning) if one else (None, f"{warning} (steps {', '.join(names)})")
 
 
-def fit(plan: Plan, engine: Engine, info: EngineInfo) -> Fitted:
-    """Decide all of it before anything starts. Raises ImageUnavailable, EnvironmentFault and UsageError."""
-    found: dict[tuple[str, bool], tuple[Image, StandIn | None]] = {}
+Present = dict[tuple[str, bool], tuple[Image, StandIn | None]]
+"""By an image's reference and whether it must serve: the image on the engine, and what it stands for."""
+
+
+def fit(plan: Plan, engine: Engine, info: EngineInfo, present: Present | None = None) -> Fitted:
+    """Decide all of it before anything starts. `present`: images that were looked up a moment ago.
+
+    Raises ImageUnavailable, EnvironmentFault and UsageError."""
+    found: Present = dict(present or {})
     for job in (step.job for step in plan.steps):
         if (job.image, job.serves) not in found:
             found[job.image, job.serves] = present_image(engine, job.image, serve=job.serves)

@@ -115,7 +115,7 @@ def test_it_ends_on_a_signal_with_all_that_it_holds(warmed: Warmed, pool_dir: Pa
 def test_nonsense_on_its_socket_costs_the_sender_its_connection(warmed: Warmed, pool_dir: Path) -> None:
     for text in (b"\0\0\0\x02[]", b"\0\0\0\x0fnot JSON at all", b'\0\0\0\x0d{"op":"none"}', b"\xff\xff\xff\xff"):
         line = socket.socket(socket.AF_UNIX)
-        line.connect(str(channel.socket_path()))
+        line.connect(channel.socket_path())
         line.sendall(text)
         line.shutdown(socket.SHUT_WR)
         assert line.recv(10) == b""

@@ -77,7 +77,7 @@ def end_keeper(pool_dir: Path) -> None:
     pid = keeper_pid(pool_dir)
     link.end()
     link.close()
-    assert until(lambda: not socket_path().exists() and not alive(pid)), "the keeper did not end"
+    assert until(lambda: not Path(socket_path()).exists() and not alive(pid)), "the keeper did not end"
 
 
 def alive(pid: int) -> bool:

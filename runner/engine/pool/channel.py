@@ -1,29 +1,37 @@
-"""The keeper's socket: where it is, who may be behind it, and how messages and open files travel over it."""
+"""The keeper's socket: where it is, who may be behind it, and how messages and open files travel over it.
+
+A run that is handed on imports this and little else, so it does with what costs nothing: `_socket` and `marshal`, whose
+reader trusts its input. The other end is a process of the same user, which is checked.
+"""
 
 from __future__ import annotations
 
+import _socket
 import array
-import json
+import marshal
 import os
-import socket
 import stat
-import struct
-from pathlib import Path
-from typing import Any
+
+TYPE_CHECKING = False  # a run that is handed on loads this: see `runner.cli.delegate`
+if TYPE_CHECKING:
+    import socket
+    from typing import Any
 
 VARIABLE = "RUN_PIPELINE_POOL"
 """`off`, `on` (also in CI), or the directory in which the keeper's socket is."""
-_LENGTH = struct.Struct("!I")
+PROTOCOL = 1
+"""Goes up with every change of what is said here, so that a keeper of another version is never spoken to."""
+_LENGTH = 4
+"""Bytes of the number before each message, which says how many follow."""
+_LONGEST = 16 << 20
 _MOST_FILES = 8
-CREDENTIALS = struct.Struct("3i")
-"""pid, uid and gid of the other end, as SO_PEERCRED tells them."""
 
 
-def directory() -> Path:
+def directory() -> str:
     """Where the keeper of this user has its socket: `$RUN_PIPELINE_POOL`, or a directory of the user's own in /tmp,
     since a socket's path may not be long."""
     own = os.environ.get(VARIABLE, "")
-    return Path(own) if own.startswith("/") else Path(f"/tmp/run-pipeline-{os.getuid()}")  # noqa: S108  checked below
+    return own if own.startswith("/") else f"/tmp/run-pipeline-{os.getuid()}"  # noqa: S108  it is checked
 
 
 def wanted() -> bool:
@@ -38,28 +46,28 @@ def enabled() -> bool:
     return wanted() and not (in_ci and not os.environ.get(VARIABLE))
 
 
-def socket_path() -> Path:
-    """One for each view of the file system: a keeper runs what it is given in its own."""
-    return directory() / f"keeper-{os.stat('/proc/self/ns/mnt').st_ino}.sock"  # noqa: PTH116
+def socket_path() -> str:
+    """One for each view of the file system, as a keeper runs what it is given in its own, and for each protocol."""
+    return f"{directory()}/keeper-{PROTOCOL}-{os.stat('/proc/self/ns/mnt').st_ino}.sock"  # noqa: PTH116  no pathlib here
 
 
-def own_directory(path: Path) -> bool:
+def own_directory(path: str) -> bool:
     """Whether a directory is this user's alone. Raises FileNotFoundError."""
-    found = path.lstat()
+    found = os.lstat(path)
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
-def connect(timeout: float = 5.0) -> socket.socket | None:
-    """A connection to this user's keeper; None when there is none."""
+def connect(timeout: float = 5.0) -> Any:
+    """A connected socket to this user's keeper; None when there is none."""
     try:
         if not own_directory(directory()):
             return None
-        line = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        line: Any = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
     except OSError:
         return None
     try:
         line.settimeout(timeout)
-        line.connect(str(socket_path()))
+        line.connect(socket_path())
         if peer(line) != os.getuid():
             raise PermissionError("the keeper is another user's")
     except OSError:
@@ -70,16 +78,17 @@ def connect(timeout: float = 5.0) -> socket.socket | None:
 
 def peer(line: socket.socket) -> int:
     """The user id of the process at the other end."""
-    _, uid, _ = CREDENTIALS.unpack(line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, CREDENTIALS.size))
-    return int(uid)
+    found = array.array("i")  # pid, uid, gid
+    found.frombytes(line.getsockopt(_socket.SOL_SOCKET, _socket.SO_PEERCRED, 3 * found.itemsize))
+    return found[1]
 
 
 def send(line: socket.socket, message: dict[str, Any], files: tuple[int, ...] = ()) -> None:
     """One message; `files` are descriptors that go with it. Raises OSError."""
-    body = json.dumps(message).encode()
-    data = _LENGTH.pack(len(body)) + body
+    body = marshal.dumps(message)
+    data = len(body).to_bytes(_LENGTH, "big") + body
     if files:
-        sent = line.sendmsg([data], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", files))])
+        sent = line.sendmsg([data], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, array.array("i", files))])
         data = data[sent:]
     line.sendall(data)
 
@@ -94,23 +103,30 @@ class Inbox:
 
     def fill(self) -> bool:
         """Read once; False at the end of the connection. Raises OSError."""
-        data, files, _, _ = socket.recv_fds(self.line, 1 << 16, _MOST_FILES, socket.MSG_CMSG_CLOEXEC)
+        files = array.array("i")
+        space = _socket.CMSG_SPACE(_MOST_FILES * files.itemsize)
+        data, extra, _, _ = self.line.recvmsg(1 << 16, space, _socket.MSG_CMSG_CLOEXEC)
+        for level, kind, content in extra:
+            if (level, kind) == (_socket.SOL_SOCKET, _socket.SCM_RIGHTS):
+                files.frombytes(content[: len(content) - len(content) % files.itemsize])
         self.files += files
         self._data += data
         return bool(data)
 
     def take(self) -> dict[str, Any] | None:
         """The next whole message, or None. Raises ValueError for what is none."""
-        if len(self._data) < _LENGTH.size:
+        end = _LENGTH + int.from_bytes(self._data[:_LENGTH], "big")
+        if end > _LONGEST:
+            raise ValueError(f"a message of {end} bytes")
+        if len(self._data) < _LENGTH or len(self._data) < end:
             return None
-        (length,) = _LENGTH.unpack_from(self._data)
-        if len(self._data) < _LENGTH.size + length:
-            return None
-        body = self._data[_LENGTH.size : _LENGTH.size + length]
-        self._data = self._data[_LENGTH.size + length :]
-        message = json.loads(body)
+        body, self._data = self._data[_LENGTH:end], self._data[end:]
+        try:
+            message = marshal.loads(body)  # noqa: S302  of this user's own processes
+        except (EOFError, TypeError) as error:
+            raise ValueError(f"not a message: {error}") from error
         if not isinstance(message, dict):
-            raise ValueError("a message is an object")  # noqa: TRY004  what came is wrong, not who called
+            raise ValueError("a message is a dictionary")  # noqa: TRY004  what came is wrong, not who called
         return message
 
     def take_files(self) -> list[int]:

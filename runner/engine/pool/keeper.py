@@ -2,8 +2,8 @@
 time.
 
 1. A container that waits is held by its stream alone: when this process is gone, however it went, its containers end.
-2. A lent container belongs to the connection that asked for it. When that breaks before it was said to be gone, the
-   container is removed here.
+2. A lent container belongs to the connection that asked for it. It is removed here when it is said to be gone, and with
+   its scratch directory when the connection breaks before that.
 3. Containers are made only while none is lent: a run is not disturbed by the preparation of the next.
 4. Without use for `ttl` seconds everything ends, this process too. The clock is monotonic.
 """
@@ -154,7 +154,9 @@ class Keeper:
         _close(found)
 
     def _on_gone(self, guest: Guest, message: dict[str, Any]) -> None:
-        guest.lent.pop(str(message["id"]), None)
+        identifier = str(message["id"])
+        if guest.lent.pop(identifier, None) is not None:
+            self._remove([(identifier, "")])
 
     def _on_stock(self, guest: Guest, message: dict[str, Any]) -> None:
         (descriptor,) = guest.inbox.take_files()

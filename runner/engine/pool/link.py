@@ -65,10 +65,10 @@ class Link:
                 return None
             return Lent(str(answer["id"]), *(socket.socket(fileno=descriptor) for descriptor in files))
 
-    def gone(self, container: str) -> None:
-        """A lent container is removed."""
+    def give_back(self, container: str) -> bool:
+        """Have the keeper remove a lent container that has ended; False where it does not hear."""
         with self._lock:
-            self._say({"op": "gone", "id": container})
+            return self._say({"op": "gone", "id": container})
 
     def stock(self, wishes: Sequence[Wish], limits: Limits, *, wait: bool = False) -> dict[str, Any] | None:
         """Have these containers made, in this order; with `wait` returns the keeper's status when that is done."""

@@ -52,10 +52,9 @@ class Share:
 
         return {container: usage(self._api, container) for container in containers}
 
-    def gone(self, container: str) -> None:
-        """One that was taken is removed."""
-        if self._link is not None:
-            self._link.gone(container)
+    def give_back(self, container: str) -> bool:
+        """Have one that was taken, and has ended, removed; False where nobody will."""
+        return self._link is not None and self._link.give_back(container)
 
     def stock(self, start: Callable[[], None], *, wait: bool = False) -> dict[str, Any] | None:
         """Have the wishes fulfilled; `start` starts a keeper where there is none. With `wait`: returns the keeper's
