@@ -92,6 +92,10 @@ keep_going_option: Decorator = click.option(
     "-k", "--keep-going", is_flag=True, help="After a failure run every step that does not need the failed one."
 )
 
+no_warm_option: Decorator = click.option(
+    "--no-warm", is_flag=True, help="Use no containers that stand ready, and leave none for the next run."
+)
+
 no_trace_option: Decorator = click.option(
     "--no-trace", is_flag=True, help="Do not watch what the scripts read, write and connect to."
 )

@@ -18,6 +18,7 @@ from runner.cli.options import (
     json_option,
     keep_going_option,
     no_trace_option,
+    no_warm_option,
     runs_dir_option,
     selection_options,
     specs_option,
@@ -40,9 +41,7 @@ from runner.errors import EXIT_PASSED
 @keep_going_option
 @click.option("-n", "--dry-run", is_flag=True, help="Only show what would run, as `run-pipeline plan` does.")
 @no_trace_option
-@click.option(
-    "--no-warm", is_flag=True, help="Neither use containers that stand ready, nor leave some for the next run."
-)
+@no_warm_option
 @cache_options
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the last line only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the steps write, as they do.")

@@ -19,6 +19,7 @@ from runner.cli.options import (
     jobs_option,
     keep_going_option,
     no_trace_option,
+    no_warm_option,
     runs_dir_option,
     selection_options,
     specs_option,
@@ -34,13 +35,14 @@ from runner.cli.session import (
     open_engine,
     person_for,
     provide_images,
+    stock,
     stopping_told,
     sweep,
 )
 from runner.errors import EnvironmentFault, RunnerError, SpecError
 
 if TYPE_CHECKING:
-    from runner.engine.base import Engine
+    from runner.engine.docker import DockerEngine
     from runner.pipeline.events import RunFinished
     from runner.pipeline.execute import Run
     from runner.pipeline.plan import Plan
@@ -55,6 +57,7 @@ if TYPE_CHECKING:
 @jobs_option
 @keep_going_option
 @no_trace_option
+@no_warm_option
 @click.option("-q", "--quiet", is_flag=True, help="Show failures and the last line of each run only.")
 @click.option("-v", "--verbose", is_flag=True, help="Show what the steps write, as they do.")
 @click.option(
@@ -75,6 +78,7 @@ def watch(
     jobs: int | None,
     keep_going: bool,
     no_trace: bool,
+    no_warm: bool,
     quiet: bool,
     verbose: bool,
     poll: float | None,
@@ -93,12 +97,15 @@ def watch(
     """
     if quiet and verbose:
         raise click.UsageError("--quiet and --verbose exclude each other: choose one")
+    from runner.engine.pool.channel import enabled as pool_enabled
+
     display = Display(int(verbose) - int(quiet), color, json_lines, None)
-    pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace)
+    warm = not no_warm and pool_enabled()
+    pace = Pace(runs_dir, jobs or os.cpu_count() or 1, keep_going, not no_trace, warm)
     request = Request(file, **choice)
     with Interrupts() as interrupts:
         _refuse_hopeless(request)
-        with open_engine() as engine:
+        with open_engine(warm=pace.warm) as engine:
             sweep(engine, quiet=quiet)
             return _watch(request, display, pace, engine, poll, interrupts)
 
@@ -115,7 +122,7 @@ def _refuse_hopeless(request: Request) -> None:
 
 
 def _watch(
-    request: Request, display: Display, pace: Pace, engine: Engine, poll: float | None, interrupts: Interrupts
+    request: Request, display: Display, pace: Pace, engine: DockerEngine, poll: float | None, interrupts: Interrupts
 ) -> int:
     from runner.pipeline.watch import Watcher
     from runner.pipeline.watch_files import Files
@@ -148,7 +155,7 @@ def _silent(_: int) -> None:
 class _Runs:
     """Conducts one run after the other."""
 
-    engine: Engine
+    engine: DockerEngine
     display: Display
     pace: Pace
     programs: Sequence[Reporter]
@@ -176,6 +183,8 @@ class _Runs:
                 self.tell = _silent
                 if run.directory is not None:
                     self.engine.release(run.directory.run_id)
+                if self.pace.warm:
+                    stock(self.engine)
 
 
 class _Tellers:

@@ -47,6 +47,10 @@ class Link:
         self._inbox = channel.Inbox(line)
         self._lock = threading.Lock()
 
+    @property
+    def broken(self) -> bool:
+        return self._line is None
+
     @classmethod
     def open(cls) -> Link | None:
         """None when there is no keeper."""

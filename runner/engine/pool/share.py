@@ -62,7 +62,7 @@ class Share:
         that are none."""
         if not self._wishes or endpoint().socket is None:  # an encrypted connection cannot be handed on
             return None
-        if self._link is None:
+        if self._link is None or self._link.broken:  # a keeper without use ends
             self._link = open_or_start(start)
         if self._link is None:
             return None
