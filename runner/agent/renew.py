@@ -9,8 +9,12 @@ and no native code that is loaded, for which its name does not occur in any mapp
 
 import os
 
-STARTUP = ("PYTHON", "LC_", "LANG", "LD_", "GLIBC_", "MALLOC_", "HOME", "PATH", "TZ")
-"""Beginnings of what the interpreter, its loader and its C library read while they start."""
+STARTUP = (
+    *("PYTHON", "LC_", "LANG", "LD_", "GLIBC_", "MALLOC_", "HOME", "PATH", "TZ"),
+    *("OMP_", "GOMP_", "KMP_", "MKL_", "OPENBLAS_", "GOTO_", "BLIS_", "NUMEXPR_", "ARROW_", "CUDA_", "NVIDIA_"),
+)
+"""Beginnings of what the interpreter, its loader and its C library read while they start, and native libraries while
+they are loaded: some of these put a name together, so that it stands in no file."""
 
 
 def changed_names(before, after):

@@ -62,16 +62,19 @@ def clean(dry_run: bool, whole: bool, keep: int | None, as_json: bool, runs_dir:
 def _pool(*, dry_run: bool) -> list[Item]:
     """The containers that stand ready for a next run; they are ended, and their keeper with them."""
     from runner.cli.debris import Item
+    from runner.engine.pool.channel import socket_paths
     from runner.engine.pool.link import Link
 
-    link = Link.open()
-    if link is None:
-        return []
-    found = link.status() or {"ready": []}
-    if not dry_run:
-        link.end()
-    link.close()
-    return [Item("container", each["id"], "", each["step"], "it waits for a next run") for each in found["ready"]]
+    items = []
+    for path in socket_paths():
+        link = Link.open(path)
+        found = (link.status() if link is not None else None) or {"ready": []}
+        items += [Item("container", each["id"], "", each["step"], "it waits for a next run") for each in found["ready"]]
+        if link is not None:
+            if not dry_run:
+                link.end()
+            link.close()
+    return items
 
 
 def _engine(stack: contextlib.ExitStack) -> tuple[Engine | None, str]:

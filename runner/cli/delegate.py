@@ -49,16 +49,27 @@ def _begin(line: Any, inbox: Any, arguments: list[str]) -> int:
     """The pid of the run; 0 where the keeper has refused, or is gone: then nothing was started."""
     from runner.engine.pool import channel
 
-    here = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    here = -1
     try:
+        here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)  # it need not be readable
         channel.send(line, _request(arguments), (0, 1, 2, here))
-        answer = inbox.wait()
+        if not (inbox.wait() or {}).get("accepted"):
+            return 0
+        channel.send(line, {"op": "begin"})
         line.settimeout(None)
-        return int((answer or {}).get("pid", 0))
     except (OSError, ValueError):
         return 0
     finally:
-        os.close(here)
+        if here >= 0:
+            os.close(here)
+    try:
+        return int((inbox.wait() or {})["pid"])
+    except (OSError, ValueError, KeyError):
+        from runner.errors import EnvironmentFault
+
+        raise EnvironmentFault(
+            "the process that keeps containers warm was ended as it began the run", remedy="run it once more"
+        ) from None
 
 
 def _open(*descriptors: int) -> bool:
@@ -71,11 +82,8 @@ def _open(*descriptors: int) -> bool:
 def _request(arguments: list[str]) -> dict[str, Any]:
     umask = os.umask(0)
     os.umask(umask)
-    import runner
-
     return {
         "op": "run",
-        "python": [sys.executable, sys.version, os.path.dirname(runner.__file__)],  # noqa: PTH120
         "program": sys.argv[0],
         "arguments": arguments,
         "environ": dict(os.environ),
@@ -115,6 +123,7 @@ def _follow(line: Any, inbox: Any, pid: int) -> int:
 def _without_keeper(pid: int) -> int:
     """The keeper was killed; its death stops the run, which is waited for."""
     import select
+    import signal
 
     sys.stderr.write(
         "run-pipeline: the process that keeps containers warm was ended, and the run was stopped with it\n"
@@ -123,6 +132,14 @@ def _without_keeper(pid: int) -> int:
         descriptor = os.pidfd_open(pid)
     except OSError:
         return 3
+
+    def pass_on(number: int, _frame: object) -> None:
+        signal.pidfd_send_signal(descriptor, number)
+
+    for name in (*_PASSED_ON, "SIGTSTP"):
+        number = getattr(signal, name)
+        if signal.getsignal(number) not in (signal.SIG_IGN, signal.SIG_DFL):
+            signal.signal(number, pass_on if name != "SIGTSTP" else signal.SIG_DFL)
     select.select([descriptor], [], [])
     os.close(descriptor)
     return 3

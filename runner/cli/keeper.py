@@ -17,15 +17,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-_SHAPING = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
-"""Beginnings of variables that a Python has taken in when it starts: a fork cannot take them in again."""
 
-
-def main() -> int:
+def main(socket_path: str) -> int:
+    """`socket_path`: as the process that starts this one has it."""
     os.umask(0o077)
     from runner.engine.pool import channel
 
-    place, path = Path(channel.directory()), Path(channel.socket_path())
+    channel.own = socket_path
+    place, path = Path(channel.directory()), Path(socket_path)
     place.mkdir(parents=True, exist_ok=True)
     if not channel.own_directory(str(place)):
         sys.stderr.write(f"{place} is not this user's alone\n")
@@ -37,19 +36,27 @@ def main() -> int:
         return 0  # another one is there
     listener = _listen(path)
     os.chdir("/")
-    sys.stdout.write("ready\n")
+    sys.stdout.write("ready\n")  # whoever connects now waits in its queue
     sys.stdout.flush()
     os.dup2(os.open(os.devnull, os.O_RDWR), 1)
     sources = _sources()
     _import_all()
     from runner.engine.pool.keeper import Keeper
 
-    environ = _shaping(dict(os.environ))
     try:
-        Keeper(listener, run_request, lambda request: refusal(request, sources, environ)).serve()
+        Keeper(listener, run_request, lambda: refusal(sources)).serve()
     finally:
-        path.unlink(missing_ok=True)
+        _leave_nothing(place, path)
     return 0
+
+
+def _leave_nothing(place: Path, path: Path) -> None:
+    """The socket first: from here on nobody finds this keeper. Then the lock, and the directory if it is our own."""
+    for name in (path, place / "keeper.log", path.with_suffix(".lock")):
+        name.unlink(missing_ok=True)
+    if not os.environ.get("RUN_PIPELINE_POOL", "").startswith("/"):
+        with contextlib.suppress(OSError):  # another keeper is there already
+            place.rmdir()
 
 
 def _listen(path: Path) -> socket.socket:
@@ -84,7 +91,7 @@ def _import_all() -> None:
 def _sources() -> dict[str, int]:
     """The program's own files with their times: a keeper must not answer with code that has been edited since."""
     root = Path(__file__).parents[1]
-    found = {}
+    found = {str(root.parent): root.parent.stat().st_mtime_ns}  # installing another package changes it
     for folder, _, names in os.walk(root):
         for name in names:
             if name.endswith(".py"):
@@ -93,16 +100,8 @@ def _sources() -> dict[str, int]:
     return found
 
 
-def _shaping(environ: dict[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if name.startswith(_SHAPING)}
-
-
-def refusal(request: dict[str, Any], sources: dict[str, int], environ: dict[str, str]) -> str:
+def refusal(sources: dict[str, int]) -> str:
     """Why this keeper cannot stand in for a new process; empty when it can."""
-    if request["python"] != [sys.executable, sys.version, str(Path(__file__).parents[1])]:
-        return "it is another Python, or another run-pipeline"
-    if _shaping(request["environ"]) != environ:
-        return "the language, the time zone or Python's own variables differ"
     try:
         return "" if _sources() == sources else "run-pipeline has been changed since it was started"
     except OSError:
@@ -147,4 +146,4 @@ def _text(descriptor: int, like: Any) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1]))

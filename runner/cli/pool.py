@@ -58,11 +58,15 @@ def pool(as_json: bool) -> int:
     from runner.engine.pool import channel
     from runner.engine.pool.link import Link
 
-    link = Link.open() if channel.wanted() else None
-    found = link.status() if link is not None else None
-    if link is not None:
-        link.close()
-    _tell(found or {"ready": [], "coming": [], "note": ""}, as_json=as_json)
+    found: dict[str, Any] = {"ready": [], "coming": [], "note": ""}
+    for path in channel.socket_paths():
+        link = Link.open(path)
+        status = link.status() if link is not None else None
+        if link is not None and status is not None:
+            link.close()
+            whole = {name: [*found[name], *status[name]] for name in ("ready", "coming")}
+            found = {**status, **whole, "note": found["note"] or status["note"]}
+    _tell(found, as_json=as_json)
     return EXIT_PASSED
 
 

@@ -23,10 +23,12 @@ def link() -> Link | None:
 
 def start_keeper() -> None:
     """Returns when it listens, or has ended without."""
+    from runner.engine.pool import channel
+
     with _log() as log:
         process = subprocess.Popen(
             # -P: the current directory must not shadow the package that this file belongs to.
-            [sys.executable, "-P", "-m", "runner.cli.keeper"],
+            [sys.executable, "-P", "-m", "runner.cli.keeper", channel.socket_path()],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -46,8 +48,11 @@ def _log() -> Iterator[IO[bytes] | int]:
     place = Path(channel.directory())
     try:
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        log = (place / "keeper.log").open("wb")
+        # In a directory of another user's, that name could lead anywhere.
+        log = (place / "keeper.log").open("wb") if channel.own_directory(str(place)) else None
     except OSError:
+        log = None
+    if log is None:
         yield subprocess.DEVNULL
         return
     with log:

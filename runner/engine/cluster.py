@@ -174,7 +174,8 @@ class Cluster:
                 HostSink(launch, "stderr", err) as own_err,
                 masking(launch.credentials, own_out, own_err) as (stdout, stderr),
             ):
-                outcome = container.run(stdout, stderr)
+                container.run(stdout, stderr)
+                outcome = container.confirm()  # not later: one that has ended must be gone for its peers
                 self._ran.add(launch.job.hostname)
         except EnvironmentFault as error:
             return _never(Verdict.INFRASTRUCTURE, str(error))

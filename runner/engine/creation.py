@@ -190,6 +190,25 @@ def targets(launch: Launch) -> list[str]:
     return [*(bound.target for bound in launch.inputs), *(bound.target for bound in launch.written)]
 
 
+def sources(launch: Launch) -> list[Path]:
+    """The host directories that a staged container has when it is created."""
+    return [_root(launch), *_foreign(launch), *(bound.host for bound in launch.kept)]
+
+
+def identities(launch: Launch) -> tuple[tuple[int, int], ...]:
+    """Device and inode of each of `sources`, zeros where there is none. A mount holds the directory, not its name: one
+    that was put in its place (`mv`, a checkout, `rm -r` and a new one) is another, and its content is not seen."""
+    return tuple(identity(path) for path in sources(launch))
+
+
+def identity(path: Path | str) -> tuple[int, int]:
+    try:
+        found = os.stat(path)  # noqa: PTH116  both kinds of paths
+    except OSError:
+        return (0, 0)
+    return (found.st_dev, found.st_ino)
+
+
 def points(target: str, targets: Iterable[str]) -> list[str]:
     """Those of the targets that lie inside the first one, relative to it: their directories must be there."""
     return [other[len(target) + 1 :] for other in targets if other.startswith(f"{target}/")]

@@ -60,7 +60,8 @@ def main(run_id: str) -> int:
     api = client(timeout=20).api
     for pause in ROUNDS:
         time.sleep(pause)
-        sweep.sweep(api, sweep.leftovers(api, run_id))
+        found = sweep.leftovers(api, run_id)
+        sweep.sweep(api, [leftover for leftover in found if not sweep.is_taken(leftover.name, leftover.step)])
     return 0
 
 

@@ -16,6 +16,10 @@ SCRATCH = "run-pipeline.scratch"
 """Host directory that goes when the container goes."""
 
 
+WARM = "warm"
+"""Value of STEP on containers of the pool."""
+
+
 def owner() -> str:
     """`host|boot id|pid|start time`: a pid alone is reused, and a label may outlive a reboot."""
     return owner_of(os.getpid())

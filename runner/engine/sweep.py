@@ -86,6 +86,13 @@ def _remove(api: APIClient, leftover: Leftover) -> None:
         return
 
 
+def is_taken(container: str, step: str) -> bool:
+    """Whether it is a container of the pool that a living run uses."""
+    from runner.engine.pool import pins
+
+    return step == labels.WARM and pins.pinned(container)
+
+
 def _leftover(kind: str, name: str, found: dict[str, str] | None) -> Leftover:
     marks = found or {}
     return Leftover(
@@ -93,5 +100,5 @@ def _leftover(kind: str, name: str, found: dict[str, str] | None) -> Leftover:
         name=name,
         run_id=marks.get(labels.RUN, ""),
         step=marks.get(labels.STEP, ""),
-        owner_alive=labels.owner_alive(marks.get(labels.OWNER, "")),
+        owner_alive=labels.owner_alive(marks.get(labels.OWNER, "")) or is_taken(name, marks.get(labels.STEP, "")),
     )

@@ -18,6 +18,7 @@ from runner.data.files import json_bytes, os_fault, remove_tree
 from runner.data.reading import Stopped
 from runner.data.shards import deal
 from runner.engine.base import Container, Engine, Image, Installation, Launch, Outcome, Sink, StopReason, Verdict
+from runner.engine.creation import identities
 from runner.engine.credentials import host_credentials
 from runner.engine.masking import masking
 from runner.errors import (
@@ -51,6 +52,13 @@ class Prepared:
 
     bound: Bound
     container: Container
+    places: tuple[tuple[int, int], ...] = ()
+    """What the container has mounted: see `engine.creation.identities`."""
+
+    @property
+    def is_current(self) -> bool:
+        """Whether these are still the directories that their paths name."""
+        return self.places == identities(self.bound.launch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +101,8 @@ class Workshop:
             bound = replace(bound, launch=_with_credentials(bound.launch))
         if self.secretive:
             bound = replace(bound, secrets=bound.launch.credentials or host_credentials())
-        return Prepared(bound, self.engine.prepare(bound.launch))
+        places = identities(bound.launch)
+        return Prepared(bound, self.engine.prepare(bound.launch), places)
 
     def _collect(self, job: ContainerJob, image: Image, code: Path) -> Path:
         """What the code's `requirements.txt` asks for."""

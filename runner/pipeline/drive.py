@@ -148,7 +148,7 @@ class Driver:
         try:
             run_step(self._shop, planned, lambda: self._staging.obtain(planned, staged), tell)
             if self._cache is not None:
-                self._cache.keep(planned, ended[0].result)
+                self._cache.keep(planned, ended[-1].result)
         except BaseException as error:
             self._inbox.put(Crashed(planned.name, error))
         finally:

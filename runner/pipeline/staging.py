@@ -87,7 +87,10 @@ class Staging:
         if staged is None:
             return self._shop.prepare(planned)
         try:
-            return staged.result()
+            prepared = staged.result()
+            if prepared.is_current:
+                return prepared
+            self._shop.discard(prepared)  # a directory was put in the place of one that it has mounted
         except Abandoned:
             raise
         except EnvironmentFault as error:

@@ -178,19 +178,22 @@ def again(engine: Any, directory: Path) -> Ran:
     (directory / "src" / "load.py").write_text((directory / "src" / "load.py").read_text() + "# edited\n")
     api = engine._api
     made: list[dict[str, Any]] = []
-    create = api.create_container
+    create = api.create_container_from_config
 
-    def watched(*words: Any, **options: Any) -> Any:
-        made.append(options["host_config"])
-        if options["host_config"].get("NetworkMode") != "none":
+    def watched(config: dict[str, Any]) -> Any:
+        made.append(config["HostConfig"])
+        if config["HostConfig"].get("NetworkMode") != "none":
             raise APIError("the second run may not use a network")
-        return create(*words, **options)
+        return create(config)
 
-    api.create_container = watched
+    def helper(*_: Any, **__: Any) -> Any:
+        raise APIError("the second run needs no helper")
+
+    api.create_container_from_config, api.create_container = watched, helper
     try:
         second = execute(engine, directory)
     finally:
-        del api.create_container
+        del api.create_container_from_config, api.create_container
     assert len(made) == 1
     return second
 

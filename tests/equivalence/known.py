@@ -22,6 +22,7 @@ KNOWN = {
     "cmdline": Known(frozenset({"edited"}), "`/proc/self/cmdline`"),
     "proc environ": Known(_OURS, "`/proc/self/environ`"),
     "descriptors": Known(_OURS, "`/proc/self/fd`"),
+    "gc": Known(_STAGED, "`gc.get_freeze_count`"),
     "gc counters": Known(_OURS, "the garbage collector's counters"),
     "modules": Known(_STAGED, "already imported"),
     "path cache": Known(_STAGED, "`sys.path_importer_cache`"),

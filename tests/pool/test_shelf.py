@@ -20,6 +20,7 @@ def waiting(key: str, number: int = 0, slot: str = "", image_id: str = "i1") -> 
         image="python",
         image_id=image_id,
         modules=(),
+        environ={},
         attach=10 + number,
         wait=50 + number,
         since=float(number),

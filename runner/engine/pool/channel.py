@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import _socket
 import array
+import binascii
 import marshal
 import os
 import stat
+import sys
 
 TYPE_CHECKING = False  # a run that is handed on loads this: see `runner.cli.delegate`
 if TYPE_CHECKING:
@@ -21,6 +23,10 @@ VARIABLE = "RUN_PIPELINE_POOL"
 """`off`, `on` (also in CI), or the directory in which the keeper's socket is."""
 PROTOCOL = 1
 """Goes up with every change of what is said here, so that a keeper of another version is never spoken to."""
+SHAPING = ("PYTHON", "LC_", "LANG", "TZ", "LD_")
+"""Beginnings of variables that a Python has taken in when it starts: a fork cannot take them in again."""
+own = ""
+"""The socket of the keeper that this process is, or is a fork of."""
 _LENGTH = 4
 """Bytes of the number before each message, which says how many follow."""
 _LONGEST = 16 << 20
@@ -47,8 +53,30 @@ def enabled() -> bool:
 
 
 def socket_path() -> str:
-    """One for each view of the file system, as a keeper runs what it is given in its own, and for each protocol."""
-    return f"{directory()}/keeper-{PROTOCOL}-{os.stat('/proc/self/ns/mnt').st_ino}.sock"  # noqa: PTH116  no pathlib here
+    """Of the keeper that can stand in for this process: see `shape`. In a keeper and its forks, its own."""
+    return own or f"{directory()}/keeper-{binascii.crc32(repr(shape()).encode()):08x}.sock"
+
+
+def socket_paths() -> list[str]:
+    """Of all keepers of this user."""
+    try:
+        names = sorted(os.listdir(directory()))  # noqa: PTH208  no pathlib here
+    except OSError:
+        return []
+    return [f"{directory()}/{name}" for name in names if name.startswith("keeper-") and name.endswith(".sock")]
+
+
+def shape() -> list[object]:
+    """What a process cannot change any more once it runs, or must not: only one with the same may stand in for it.
+
+    The protocol, this Python and this program, the variables that a Python takes in when it starts, user, groups, and
+    the views of files and network.
+    """
+    spaces = [os.stat(f"/proc/self/ns/{kind}").st_ino for kind in ("mnt", "net", "pid")]  # noqa: PTH116
+    variables = sorted(pair for pair in os.environ.items() if pair[0].startswith(SHAPING))
+    flags = [name for name in ("optimize", "dev_mode", "utf8_mode") if getattr(sys.flags, name, 0)]
+    ids = [os.getuid(), os.getgid(), *sorted(os.getgroups())]
+    return [PROTOCOL, sys.executable, sys.version, __file__, flags, sys.warnoptions, variables, ids, spaces]
 
 
 def own_directory(path: str) -> bool:
@@ -57,8 +85,8 @@ def own_directory(path: str) -> bool:
     return stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o077
 
 
-def connect(timeout: float = 5.0) -> Any:
-    """A connected socket to this user's keeper; None when there is none."""
+def connect(path: str = "", timeout: float = 5.0) -> Any:
+    """A connected socket to this user's keeper; None when there is none. `path`: to a certain one."""
     try:
         if not own_directory(directory()):
             return None
@@ -67,7 +95,7 @@ def connect(timeout: float = 5.0) -> Any:
         return None
     try:
         line.settimeout(timeout)
-        line.connect(socket_path())
+        line.connect(path or socket_path())
         if peer(line) != os.getuid():
             raise PermissionError("the keeper is another user's")
     except OSError:

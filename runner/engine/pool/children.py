@@ -12,11 +12,10 @@ from typing import Any
 
 from runner.engine import labels, sweep
 from runner.engine.client import client
+from runner.engine.creation import identity
 from runner.engine.pool import channel
 from runner.engine.wire import arm
 
-STEP = "warm"
-"""Value of the step's label on containers of the pool."""
 _GUESS = 96 << 20
 """Bytes that an interpreter with its imports is taken to need before any was measured."""
 _PR_SET_PDEATHSIG = 1
@@ -71,17 +70,26 @@ def make(wish: Mapping[str, Any], pool_id: str, others: Sequence[str], memory: i
 def _make(api: Any, wish: Mapping[str, Any], pool_id: str, line: socket.socket) -> None:
     import json
 
-    marks = labels.labels(pool_id, STEP)
+    marks = labels.labels(pool_id, labels.WARM)
+    _check(wish)
     config = {**wish["config"], "Labels": {**marks, labels.OWNER: labels.owner_of(os.getppid())}}
     identifier = str(api.create_container_from_config(config)["Id"])
     try:
         wire = arm(api, identifier, stdin=True)
         api.start(identifier)
         wire.attach.sendall(json.dumps(wish["message"]).encode() + b"\n")
+        _check(wish)
         channel.send(line, {"id": identifier}, (wire.attach.fileno(), wire.wait_socket.fileno()))
     except BaseException:
         sweep.remove_container(api, identifier)
         raise
+
+
+def _check(wish: Mapping[str, Any]) -> None:
+    """A directory may have been put in the place of another since the wish was made."""
+    for path, *found in wish["places"]:
+        if list(identity(path)) != found:
+            raise FileNotFoundError(f"{path} is no longer the directory that it was")
 
 
 def usage(api: Any, container: str) -> int:
@@ -97,15 +105,14 @@ def usage(api: Any, container: str) -> int:
     return max(0, int(memory.get("usage", 0)) - int(cache))
 
 
-def remove(environ: Mapping[str, str], containers: Sequence[tuple[str, str]]) -> int:
-    """Remove containers, each with its scratch directory if it has one."""
+def remove(containers: Sequence[tuple[str, str, Mapping[str, str]]]) -> int:
+    """Remove containers, each with its scratch directory if it has one, from the engine that its variables name."""
     from pathlib import Path
 
-    os.environ.update(environ)
-    api = client(timeout=60).api
-    for identifier, scratch in containers:
+    for identifier, scratch, environ in containers:
+        os.environ.update(environ)
         with contextlib.suppress(Exception):  # what stays has a label, and the next sweep finds it
-            sweep.remove_container(api, identifier)
+            sweep.remove_container(client(timeout=60).api, identifier)
         if scratch:
             sweep.remove_tree(Path(scratch))
     return 0

@@ -19,7 +19,7 @@ import selectors
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -33,30 +33,37 @@ Runner = Callable[[dict[str, Any], list[int]], int]
 """Runs a command in a child: the request, and its files (stdin, stdout, stderr, directory); returns the exit code."""
 
 
+Doomed = tuple[str, str, Mapping[str, str]]
+"""A container to remove, its scratch directory if it has one, and the variables that say where its engine is."""
+
+
 @dataclass
 class Guest:
     """One connection."""
 
     line: socket.socket
     inbox: channel.Inbox
-    lent: dict[str, str] = field(default_factory=dict)
-    """Scratch directory by container."""
+    lent: dict[str, Doomed] = field(default_factory=dict)
+    """How to remove each, by container."""
     run: int = 0
     """The pid of the command that runs for it."""
+    asked: tuple[dict[str, Any], list[int]] | None = None
+    """The request and the files of a command that it may begin."""
     patient: str = ""
     """What it waits for: `stock` or `end`."""
 
 
 class Keeper:
-    def __init__(self, listener: socket.socket, run: Runner, refusal: Callable[[dict[str, Any]], str]) -> None:
+    def __init__(self, listener: socket.socket, run: Runner, refusal: Callable[[], str]) -> None:
         self._listener, self._run, self._refusal = listener, run, refusal
         self._shelf = Shelf(Limits())
         self._pool_id = f"pool-{secrets.token_hex(4)}"
         self._janitor: Janitor | None = None
-        self._environ: dict[str, str] = {}
         self._guests: dict[int, Guest] = {}
         self._children: dict[int, tuple[int, Callable[[int], None]]] = {}
         """By descriptor of the process: its pid, and what its end brings."""
+        self._errands: set[int] = set()
+        """Those of them that make or remove containers."""
         self._used = time.monotonic()
         self._ending = False
         self._selector = selectors.DefaultSelector()
@@ -80,6 +87,7 @@ class Keeper:
             if not self._busy() and time.monotonic() - self._used >= self._shelf.limits.ttl:
                 self._end()
             self._make_next()
+            self._tell_patient()
         self._listener.close()
         if self._janitor is not None:
             self._janitor.dismiss()
@@ -120,8 +128,8 @@ class Keeper:
             while going and (message := guest.inbox.take()) is not None:
                 self._used = time.monotonic()
                 getattr(self, f"_on_{message['op']}")(guest, message)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            log.debug("a connection breaks off: %r", error)
+        except Exception as error:  # whatever one guest says, the others stay
+            log.warning("a connection breaks off: %r", error)
             going = False
         if not going:
             self._leave(guest)
@@ -130,12 +138,12 @@ class Keeper:
         """A connection has ended; what was lent over it goes, and a command that runs for it is killed as it was."""
         self._selector.unregister(guest.line)
         self._guests.pop(guest.line.fileno(), None)
-        for descriptor in guest.inbox.take_files():
+        for descriptor in (*guest.inbox.take_files(), *(guest.asked[1] if guest.asked else ())):
             os.close(descriptor)
         guest.line.close()
         if guest.run:
             os.kill(guest.run, signal.SIGKILL)
-        self._remove(list(guest.lent.items()))
+        self._remove(list(guest.lent.values()))
 
     def _tell(self, guest: Guest, message: dict[str, Any], files: tuple[int, ...] = ()) -> None:
         try:
@@ -149,25 +157,29 @@ class Keeper:
             self._tell(guest, {"id": None})
             return
         self._selector.unregister(found.attach)
-        guest.lent[found.id] = str(message["scratch"])
+        guest.lent[found.id] = (found.id, str(message["scratch"]), found.environ)
         self._tell(guest, {"id": found.id}, (found.attach, found.wait))
         _close(found)
 
     def _on_gone(self, guest: Guest, message: dict[str, Any]) -> None:
         identifier = str(message["id"])
-        if guest.lent.pop(identifier, None) is not None:
-            self._remove([(identifier, "")])
+        lent = guest.lent.pop(identifier, None)
+        if lent is not None:
+            self._remove([(identifier, "", lent[2])])
 
     def _on_stock(self, guest: Guest, message: dict[str, Any]) -> None:
         (descriptor,) = guest.inbox.take_files()
         with open(descriptor, "rb") as file:  # noqa: PTH123  a descriptor
             wishes = json.load(file)
-        self._environ = dict(message["environ"])
         self._shelf.limits = Limits(**message["limits"])
-        self._drop(self._shelf.wish(wishes, self._environ))
-        if message["wait"]:
+        self._drop(self._shelf.wish(wishes, dict(message["environ"])))
+        if not message["wait"]:
+            return
+        if self._is_lending() or self._ending:
+            self._shelf.note = "it is ending" if self._ending else "made when the run that goes on has ended"
+            self._on_status(guest, {})
+        else:
             guest.patient = "stock"
-            self._tell_patient()
 
     def _on_status(self, guest: Guest, _message: dict[str, Any]) -> None:
         self._tell(guest, {**self._shelf.to_json(time.monotonic()), "pid": os.getpid()})
@@ -175,26 +187,35 @@ class Keeper:
     def _on_end(self, guest: Guest, _message: dict[str, Any]) -> None:
         guest.patient = "end"
         self._end()
-        self._tell_patient()
 
     def _tell_patient(self) -> None:
         """Answer those who wait for what is done now."""
         stocked = not self._shelf.queue and self._shelf.making is None
         for guest in list(self._guests.values()):
-            if (guest.patient == "stock" and stocked) or (guest.patient == "end" and not self._children):
+            if (guest.patient == "stock" and stocked) or (guest.patient == "end" and not self._errands):
                 guest.patient = ""
                 self._on_status(guest, {})
 
     def _on_run(self, guest: Guest, message: dict[str, Any]) -> None:
         files = guest.inbox.take_files()
-        why = "it is ending" if self._ending else self._refusal(message)
-        if why or len(files) != 4 or guest.run:
-            self._tell(guest, {"refused": why or "the request is not whole"})
-            self._ending = self._ending or bool(why)  # another keeper takes its place
-        else:
-            guest.run = children.fork(lambda: self._run(message, files), keep=files)
-            self._watch(guest.run, lambda status: self._ended(guest, status))
-            self._tell(guest, {"pid": guest.run})
+        refused = "it is ending" if self._ending else self._refusal()
+        if refused or len(files) != 4 or guest.run or guest.asked:
+            self._tell(guest, {"refused": refused or "the request is not whole"})
+            self._ending = self._ending or bool(refused)  # another one takes its place
+            for descriptor in files:
+                os.close(descriptor)
+            return
+        guest.asked = message, files
+        self._tell(guest, {"accepted": True})
+
+    def _on_begin(self, guest: Guest, _message: dict[str, Any]) -> None:
+        """Only now: a guest that has lost its patience runs the command itself, and never says this."""
+        if guest.asked is None:
+            raise ValueError("nothing was asked for")
+        (message, files), guest.asked = guest.asked, None
+        guest.run = children.fork(lambda: self._run(message, files), keep=files)
+        self._watch(guest.run, lambda status: self._ended(guest, status))
+        self._tell(guest, {"pid": guest.run})
         for descriptor in files:
             os.close(descriptor)
 
@@ -212,9 +233,11 @@ class Keeper:
 
     # -- containers
 
+    def _is_lending(self) -> bool:
+        return any(guest.lent for guest in self._guests.values())
+
     def _make_next(self) -> None:
-        lent = any(guest.lent for guest in self._guests.values())
-        wish = self._shelf.next() if not lent and not self._ending else None
+        wish = self._shelf.next() if not self._is_lending() and not self._ending else None
         if wish is None:
             return
         if self._janitor is None:
@@ -224,7 +247,7 @@ class Keeper:
         memory = self._shelf.limits.memory
         pid = children.fork(lambda: children.make(wish, self._pool_id, others, memory, its), keep=(its.fileno(),))
         its.close()
-        self._watch(pid, lambda _: self._made(wish, mine))
+        self._watch(pid, lambda _: self._made(wish, mine), errand=True)
 
     def _made(self, wish: dict[str, Any], line: socket.socket) -> None:
         """The child has ended, so all that it says is there."""
@@ -242,13 +265,18 @@ class Keeper:
             fixed = {name: str(wish[name]) for name in ("key", "slot", "step", "image", "image_id")}
             modules = tuple(wish["modules"])
             found = Waiting(
-                id=answer["id"], modules=modules, attach=files[0], wait=files[1], since=time.monotonic(), **fixed
+                id=answer["id"],
+                environ=wish["environ"],
+                modules=modules,
+                attach=files[0],
+                wait=files[1],
+                since=time.monotonic(),
+                **fixed,
             )
             self._shelf.put(found)
             self._selector.register(found.attach, selectors.EVENT_READ, lambda: self._died(found))
             if self._ending:
                 self._drop(self._shelf.clear())
-        self._tell_patient()
 
     def _died(self, waiting: Waiting) -> None:
         """A container that waits says nothing: its stream tells of its end, or of something that does not belong."""
@@ -260,20 +288,23 @@ class Keeper:
             with contextlib.suppress(KeyError):
                 self._selector.unregister(waiting.attach)
             _close(waiting)
-        self._remove([(waiting.id, "") for waiting in idle])
+        self._remove([(waiting.id, "", waiting.environ) for waiting in idle])
 
-    def _remove(self, containers: list[tuple[str, str]]) -> None:
+    def _remove(self, containers: list[Doomed]) -> None:
         if containers:
-            pid = children.fork(lambda: children.remove(self._environ, containers))
-            self._watch(pid, lambda _: self._tell_patient())
+            pid = children.fork(lambda: children.remove(containers))
+            self._watch(pid, lambda _: None, errand=True)
 
-    def _watch(self, pid: int, end: Callable[[int], None]) -> None:
+    def _watch(self, pid: int, end: Callable[[int], None], *, errand: bool = False) -> None:
         descriptor = os.pidfd_open(pid)
+        if errand:
+            self._errands.add(descriptor)
         self._children[descriptor] = (pid, end)
         self._selector.register(descriptor, selectors.EVENT_READ, lambda: self._reap(descriptor))
 
     def _reap(self, descriptor: int) -> None:
         pid, end = self._children.pop(descriptor)
+        self._errands.discard(descriptor)
         self._selector.unregister(descriptor)
         os.close(descriptor)
         _, status = os.waitpid(pid, 0)

@@ -22,6 +22,8 @@ from runner.engine.pool.wish import Wish
 
 log = logging.getLogger(__name__)
 
+PATIENCE = 5.0
+"""Seconds for an answer that the keeper has at hand."""
 _DOCKER = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "HOME")
 """What says where the engine is: the keeper may have been started with others."""
 
@@ -45,16 +47,18 @@ class Link:
     def __init__(self, line: socket.socket) -> None:
         self._line: socket.socket | None = line
         self._inbox = channel.Inbox(line)
+        self._silent = False
+        """It has not answered in time: nothing more is asked. The line stays, as what was lent over it goes with it."""
         self._lock = threading.Lock()
 
     @property
     def broken(self) -> bool:
-        return self._line is None
+        return self._line is None or self._silent
 
     @classmethod
-    def open(cls) -> Link | None:
-        """None when there is no keeper."""
-        line = channel.connect()
+    def open(cls, path: str = "") -> Link | None:
+        """None when there is no keeper. `path`: its socket, of a certain one."""
+        line = channel.connect(path)
         return cls(line) if line is not None else None
 
     def lend(self, wish: Wish, scratch: Path) -> Lent | None:
@@ -109,15 +113,16 @@ class Link:
     def _ask(
         self, message: dict[str, Any], files: tuple[int, ...] = (), *, patient: bool = False
     ) -> dict[str, Any] | None:
-        if not self._say(message, files):
+        if self._silent or not self._say(message, files):
             return None
         assert self._line is not None  # noqa: S101  it took the message
         try:
-            self._line.settimeout(None if patient else 5.0)
+            self._line.settimeout(None if patient else PATIENCE)
             answer: dict[str, Any] | None = self._inbox.wait()
         except (OSError, ValueError) as error:
             log.debug("the keeper does not answer: %s", error)
-            answer = None
+            self._silent = True
+            return None
         if answer is None:
             self._drop()
         return answer

@@ -8,8 +8,9 @@ from typing import Any
 
 from runner.engine.base import Launch
 from runner.engine.client import endpoint
+from runner.engine.pool import pins
 from runner.engine.pool.link import Link, open_or_start
-from runner.engine.pool.shelf import limits
+from runner.engine.pool.shelf import Limits, of_environment
 from runner.engine.pool.wish import Wish, poolable, wish
 from runner.engine.wire import HeldWait, HeldWire
 
@@ -34,7 +35,10 @@ class Share:
     def take(self, wanted: Wish, launch: Launch) -> tuple[str, HeldWire] | None:
         """A container that waits, and its connections; the caller's from here on. None when there is none."""
         lent = self._link.lend(wanted, launch.scratch) if self._link is not None else None
-        return (lent.id, HeldWire(lent.attach, HeldWait(lent.wait))) if lent is not None else None
+        if lent is None:
+            return None
+        pins.pin(lent.id)
+        return lent.id, HeldWire(lent.attach, HeldWait(lent.wait))
 
     def runs(self, container: str) -> bool:
         """Whether a container is as it was left: it may have been paused or killed from outside."""
@@ -54,9 +58,12 @@ class Share:
 
     def give_back(self, container: str) -> bool:
         """Have one that was taken, and has ended, removed; False where nobody will."""
+        pins.unpin(container)
         return self._link is not None and self._link.give_back(container)
 
-    def stock(self, start: Callable[[], None], *, wait: bool = False) -> dict[str, Any] | None:
+    def stock(
+        self, start: Callable[[], None], *, wait: bool = False, limits: Limits | None = None
+    ) -> dict[str, Any] | None:
         """Have the wishes fulfilled; `start` starts a keeper where there is none. With `wait`: returns the keeper's
         status when they are. None where there is nothing to wish for, or no keeper. Raises UsageError for limits
         that are none."""
@@ -68,7 +75,7 @@ class Share:
             return None
         with self._lock:
             wishes, self._wishes = self._wishes, []
-        return self._link.stock(wishes, limits(), wait=wait)
+        return self._link.stock(wishes, limits or of_environment(), wait=wait)
 
     def close(self) -> None:
         if self._link is not None:

@@ -28,6 +28,8 @@ class Waiting:
     image: str
     image_id: str
     modules: tuple[str, ...]
+    environ: Mapping[str, str]
+    """What says where its engine is."""
     attach: int
     wait: int
     since: float
@@ -49,7 +51,7 @@ _SHARE = 4
 """The pool takes at most this part of the machine's memory, unless told otherwise."""
 
 
-def limits() -> Limits:
+def of_environment() -> Limits:
     """Of the pool, from the environment. Raises UsageError."""
     found = Limits()
     found.memory = min(found.memory, os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // _SHARE)

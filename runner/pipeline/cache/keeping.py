@@ -20,6 +20,8 @@ def keep(place: Folder, run_id: str, key: Key, layout: StepLayout) -> None:
     workplace = place.workplace(run_id)
     try:
         result = json.loads(layout.result.read_bytes())
+        if result["verdict"] != "passed":
+            raise Damaged("its pass was taken back")
         outputs = json.loads(layout.outputs_manifest.read_bytes())["outputs"]
     except (ValueError, KeyError) as error:
         raise Damaged(f"the result cannot be read again: {error!r}") from error
