@@ -346,3 +346,24 @@ def test_a_container_that_is_to_be_made_anew_is_removed_also_when_nobody_waits_f
     staging.close()
     assert log.count("prepared a") == 2
     assert log.count("discarded a") == (1 if then == "take" else 2)
+
+
+def test_a_container_that_has_mounted_another_directory_than_its_path_names_now_is_made_anew() -> None:
+    log: list[str] = []
+
+    class Shop:
+        def prepare(self, planned: Any) -> Any:
+            log.append("prepared")
+            return SimpleNamespace(name=f"{planned.name}{len(log)}", is_current=len(log) > 1)
+
+        def discard(self, prepared: Any) -> None:
+            log.append(f"discarded {prepared.name}")
+
+    planned: Any = SimpleNamespace(name="a", job=SimpleNamespace(instance_count=1))
+    staging = Staging(cast(Any, Shop()), 2, lambda: None)
+    staging.stage([planned], 1 << 40)
+    taken = staging.take(planned) or cast(Any, Shop()).prepare(planned)
+    obtained: Any = staging.obtain(planned, taken)
+    staging.close()
+    assert log == ["prepared", "discarded a1", "prepared"]
+    assert obtained.name == "a3"

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 from pool.warmed import alive, docker, keeper_pid, kill, until
 
+from runner.engine.pool.channel import socket_paths
+
 pytestmark = pytest.mark.docker
 
 COMMAND = Path(sys.executable).parent / "run-pipeline"
@@ -170,10 +172,13 @@ def test_directory_variables_and_umask_are_the_callers(project: Project, tmp_pat
 
 
 def test_another_language_or_time_zone_is_not_its_to_run(project: Project, pool_dir: Path) -> None:
-    keeper = keeper_pid(pool_dir)
+    keeper, before = keeper_pid(pool_dir), project.run("pool", "--json")[1]
     code, out, _ = project.run("run", "p.yaml", env={**project.env, "TZ": "Asia/Tokyo"})
     assert code == 0, out
-    assert until(lambda: not alive(keeper))
+    assert alive(keeper)
+    assert len(socket_paths()) == 2  # each has its own
+    ready = {each["id"] for each in json.loads(project.run("pool", "--json")[1])["ready"]}
+    assert {each["id"] for each in json.loads(before)["ready"]} <= ready
 
 
 def test_without_a_stdin_it_runs_all_the_same(project: Project) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from engine.launches import Ended, Workbench
 
 from runner.engine.base import Launch
-from runner.engine.pool.channel import socket_path
+from runner.engine.pool.channel import socket_paths
 from runner.engine.pool.link import Link
 
 
@@ -70,14 +70,17 @@ def keeper_pid(pool_dir: Path) -> int:
 
 
 def end_keeper(pool_dir: Path) -> None:
-    """Ask it to end, and see that it does."""
-    link = Link.open()
-    if link is None:
-        return
-    pid = keeper_pid(pool_dir)
-    link.end()
-    link.close()
-    assert until(lambda: not Path(socket_path()).exists() and not alive(pid)), "the keeper did not end"
+    """Ask all keepers there to end, and see that they do."""
+    for path in socket_paths():
+        link = Link.open(path)
+        if link is None:
+            continue
+        found = link.status()
+        assert found is not None, f"a keeper in {pool_dir} does not answer"
+        link.end()
+        link.close()
+        pid = int(found["pid"])
+        assert until(lambda path=path, pid=pid: not Path(path).exists() and not alive(pid)), "the keeper did not end"
 
 
 def alive(pid: int) -> bool:
