@@ -331,8 +331,9 @@ def test_two_runs_at_once_compute_once(tmp_path: Path) -> None:
             go.set()
 
     harness.recorder.handle = release  # type: ignore[method-assign]
-    finished = harness.execute(a=step())
-    thread.join()
+    finished = harness.prepare(a=step()).execute()
+    thread.join()  # only then are the other run's threads gone, too
+    harness.nothing_left()
     assert first.ran == ["a"]
     assert second.ran == []
     assert finished.results[0].cached is not None

@@ -136,7 +136,7 @@ def test_what_has_not_begun_is_taken_back_by_the_step_that_is_due(tmp_path: Path
     shop.release.set()
     taken = staging.take(a)
     assert taken is not None
-    assert staging.obtain(a, taken) == "a"
+    assert cast(Any, staging.obtain(a, taken)).name == "a"
     staging.close()
     assert shop.prepared == ["a"]
 
@@ -148,11 +148,11 @@ class Blocked:
         self.began, self.release = threading.Event(), threading.Event()
         self.prepared: list[str] = []
 
-    def prepare(self, planned: PlannedStep) -> str:
+    def prepare(self, planned: PlannedStep) -> Any:
         self.began.set()
         assert self.release.wait(PATIENCE)
         self.prepared.append(planned.name)
-        return planned.name
+        return SimpleNamespace(name=planned.name, is_current=True)
 
 
 def test_what_was_prepared_in_vain_is_removed_with_its_files(tmp_path: Path) -> None:
