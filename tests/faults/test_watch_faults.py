@@ -112,7 +112,7 @@ def test_a_stale_container_is_stopped_and_the_new_script_runs(watch, workspace: 
     session.next("watch-waits")
     assert read(workspace, "b") == "new"
     assert not left(engine, workspace)
-    assert not janitors(workspace), "none is kept for a run that has ended"
+    assert wait_until(lambda: not janitors(workspace), 10), "none is kept for a run that has ended"
     assert session.end(signal.SIGINT) == 0
     shown = workspace.run("runs").stdout
     assert "superseded" in shown
