@@ -33,7 +33,7 @@ def decisions(bench: Bench) -> list[Figure]:
     _lay_out(root)
     program = "import sys; sys.path.insert(0, sys.argv.pop()); from bench.watching import serve; serve()"
     words = [sys.executable, "-c", program, str(Path(__file__).parents[1])]
-    with subprocess.Popen(words, cwd=root, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(words, cwd=root, env=bench.env, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         lines = iter(process.stdout.readline, b"")
         _next(lines, b"waits")
