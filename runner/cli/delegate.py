@@ -10,13 +10,11 @@ import _signal
 import os
 import sys
 
-from runner.cli.signals import listener
+from runner.cli.signals import STOPPING, listener
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
-
-_PASSED_ON = ("SIGINT", "SIGTERM", "SIGHUP")
 
 
 def delegate(arguments: list[str]) -> int | None:
@@ -88,7 +86,7 @@ def _request(arguments: list[str]) -> dict[str, Any]:
         "arguments": arguments,
         "environ": dict(os.environ),
         "umask": umask,
-        "ignored": [name for name in _PASSED_ON if _signal.getsignal(getattr(_signal, name)) == _signal.SIG_IGN],
+        "ignored": [int(number) for number in STOPPING if _signal.getsignal(number) == _signal.SIG_IGN],
     }
 
 
@@ -104,8 +102,7 @@ def _follow(line: Any, inbox: Any, pid: int) -> int:
         os.kill(os.getpid(), _signal.SIGSTOP)
         channel.send(line, {"op": "signal", "number": int(_signal.SIGCONT)})
 
-    for name in _PASSED_ON:
-        number = getattr(_signal, name)
+    for number in STOPPING:
         if _signal.getsignal(number) != _signal.SIG_IGN:
             _signal.signal(number, pass_on)
     _signal.signal(_signal.SIGTSTP, suspend)
@@ -136,10 +133,10 @@ def _without_keeper(pid: int) -> int:
     def pass_on(number: int, _frame: object) -> None:
         signal.pidfd_send_signal(descriptor, number)
 
-    for name in (*_PASSED_ON, "SIGTSTP"):
-        number = getattr(signal, name)
+    for number in STOPPING:
         if signal.getsignal(number) not in (signal.SIG_IGN, signal.SIG_DFL):
-            signal.signal(number, pass_on if name != "SIGTSTP" else signal.SIG_DFL)
+            signal.signal(number, pass_on)
+    signal.signal(signal.SIGTSTP, signal.SIG_DFL)
     select.select([descriptor], [], [])
     os.close(descriptor)
     return 3

@@ -111,6 +111,7 @@ def refusal(sources: dict[str, int]) -> str:
 def run_request(request: dict[str, Any], files: list[int]) -> int:
     """In a fork: become the process that asked, and run its command."""
     from runner.cli.main import entry
+    from runner.cli.signals import STOPPING
 
     for number, descriptor in enumerate(files[:3]):
         os.dup2(descriptor, number)
@@ -118,9 +119,9 @@ def run_request(request: dict[str, Any], files: list[int]) -> int:
     for descriptor in files:
         os.close(descriptor)
     os.umask(int(request["umask"]))
-    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
-        default = signal.default_int_handler if name == "SIGINT" else signal.SIG_DFL
-        signal.signal(getattr(signal, name), signal.SIG_IGN if name in request["ignored"] else default)
+    for number in STOPPING:
+        default = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+        signal.signal(number, signal.SIG_IGN if number in request["ignored"] else default)
     os.environ.clear()
     os.environ.update(request["environ"])
     sys.argv = [request["program"], *request["arguments"]]

@@ -33,10 +33,10 @@ def warm(file: Path, as_json: bool, runs_dir: Path, **choice: Any) -> int:
         raise UsageError(f"{channel.VARIABLE} is off, so nothing is kept ready", remedy=f"unset {channel.VARIABLE}")
     plan = Request(file, **choice).plan()
     with open_engine(warm=True) as engine:
-        provide_images(engine, plan, quiet=False)
+        present = provide_images(engine, plan, quiet=False)
         share, engine_id = engine.share, engine.info().engine_id
         assert share is not None  # noqa: S101  it was opened with one
-        launches(plan, engine, runs_dir, lambda launch: share.wish_for(launch, engine_id))
+        launches(plan, engine, runs_dir, present, lambda launch: share.wish_for(launch, engine_id))
         found = share.stock(start_keeper, wait=True)
     if found is None:
         note(
@@ -88,11 +88,12 @@ def _memory(containers: list[str]) -> dict[str, int]:
     from requests.exceptions import RequestException
 
     from runner.engine.client import client
-    from runner.engine.pool.share import Share
+    from runner.engine.pool.children import usage
     from runner.errors import EnvironmentFault
 
     try:
-        return Share(client().api, None).memory(containers)
+        api = client().api
+        return {container: usage(api, container) for container in containers}
     except (EnvironmentFault, APIError, RequestException) as error:
         note(f"how much memory they take is not known: {error}")
         return {}

@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 
 from runner.engine.credentials import Credentials
 from runner.sagemaker.job import ContainerJob
@@ -193,6 +193,28 @@ class Installation:
     """Whether the run was stopped: then nothing more is fetched."""
     tell: Callable[[str], None]
     """Hears what takes time."""
+
+    @classmethod
+    def of(
+        cls,
+        job: ContainerJob,
+        image: Image,
+        code: Path,
+        run_id: str,
+        *,
+        stopped: Callable[[], bool] = lambda: False,
+        tell: Callable[[str], None] = lambda _: None,
+    ) -> Self:
+        """What the code of this job asks for."""
+        return cls(
+            image=image,
+            interpreter=job.requirements or "python",
+            code=code,
+            run_id=run_id,
+            step=job.step,
+            stopped=stopped,
+            tell=tell,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -107,12 +107,11 @@ class Workshop:
     def _collect(self, job: ContainerJob, image: Image, code: Path) -> Path:
         """What the code's `requirements.txt` asks for."""
         return self.engine.collect(
-            Installation(
-                image=image,
-                interpreter=job.requirements or "python",
-                code=code,
-                run_id=self.sources.run.run_id,
-                step=job.step,
+            Installation.of(
+                job,
+                image,
+                code,
+                self.sources.run.run_id,
                 stopped=lambda: self.stops.asked(job.step),
                 tell=lambda message: self.notice(job.step, message),
             )

@@ -18,7 +18,7 @@ from runner.pipeline.integrity import sha256, sizes
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.records import plain
 from runner.pipeline.store import read_or_nothing
-from runner.sagemaker.job import CodeBundle, CodeFile, CodeTree, ContainerJob
+from runner.sagemaker.job import CodeFile, ContainerJob
 from runner.spec.archives import is_archive
 
 _WORDS = {
@@ -40,7 +40,6 @@ _WORDS = {
     "transform": "transform",
 }
 """What a person wrote, by field of `job.json`; of the others `config` alone holds more than follows from these."""
-CODE = CodeFile | CodeTree | CodeBundle
 
 
 def changes(job: ContainerJob, layout: StepLayout, runs_dir: Path) -> tuple[str, ...] | None:
@@ -95,7 +94,7 @@ def _content_types(job: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _code(job: ContainerJob, copy: Path, runs_dir: Path) -> tuple[str, ...]:
-    source = next((item.source for item in job.inputs if isinstance(item.source, CODE)), None)
+    source = job.sent_code
     if source is None:
         return ()
     path = Path(source.path)

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from runner.data.digests import Mark, mark_of
 from runner.data.materialise import LEFT_OUT
 from runner.pipeline.watched import Role, Watched
 
@@ -48,7 +49,7 @@ def of_an_editor(name: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    stamp: tuple[int, ...]
+    stamp: Mark
     digest: str
     sure: bool
 
@@ -108,7 +109,7 @@ class Reader:
             return f"cannot be read, {error.errno}"
 
     def _file(self, path: str, status: os.stat_result) -> str:
-        stamp = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+        stamp = mark_of(status)
         if status.st_size > LIMIT:
             return f"large, {stamp[2:4]}"
         seen = self._seen.get(path)

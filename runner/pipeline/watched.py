@@ -9,12 +9,10 @@ from pathlib import Path
 
 from runner.errors import SpecError
 from runner.pipeline.plan import Plan, PlannedStep
-from runner.sagemaker.job import CodeBundle, CodeFile, CodeTree, HostData
+from runner.sagemaker.job import HostData, SentCode
 from runner.spec.document import absolute, read
 from runner.spec.execution import SUFFIX
 from runner.spec.models import host_path
-
-_CODE = CodeFile | CodeTree | CodeBundle
 
 
 class Role(enum.StrEnum):
@@ -81,7 +79,7 @@ def _parts(step: PlannedStep) -> Iterator[tuple[Path, Role]]:
     for item in step.job.inputs:
         if isinstance(item.source, HostData):
             yield Path(item.source.path), Role.DATA
-        elif isinstance(item.source, _CODE):
+        elif isinstance(item.source, SentCode):
             yield Path(item.source.path), Role.CODE
     for each in step.expected:
         if each.expects.schema_ is not None:

@@ -55,7 +55,9 @@ class CodeText:
     content: str
 
 
-Code = CodeFile | CodeTree | CodeBundle | CodeText
+SentCode = CodeFile | CodeTree | CodeBundle
+"""Code of the user's."""
+Code = SentCode | CodeText
 Source = HostData | StepData | Code
 
 
@@ -186,6 +188,11 @@ class ContainerJob:
     """Whether libraries may be imported before the script starts. No result depends on it."""
     transform: Transform | None = None
     """Of a transform step: the container serves, and a client posts the input `data` and writes the output."""
+
+    @property
+    def sent_code(self) -> SentCode | None:
+        """The user's code that the step brings with it; None where it has none."""
+        return next((item.source for item in self.inputs if isinstance(item.source, SentCode)), None)
 
     @property
     def serves(self) -> bool:

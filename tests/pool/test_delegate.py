@@ -49,6 +49,11 @@ class Project:
         out, err = process.communicate(timeout=120)
         return process.returncode, out, err
 
+    def last_line_of(self, line: str) -> str:
+        """Of what a shell prints for this line."""
+        done = subprocess.run(["bash", "-c", line], cwd=self.root, env=self.env, capture_output=True, text=True)
+        return done.stdout.splitlines()[-1]
+
     def owner(self, number: int = -1) -> int:
         """The pid of the process that ran the newest run, or an earlier one."""
         runs = sorted((self.root / "runs").glob("2*"), key=lambda path: path.stat().st_ctime)
@@ -182,25 +187,11 @@ def test_another_language_or_time_zone_is_not_its_to_run(project: Project, pool_
 
 
 def test_without_a_stdin_it_runs_all_the_same(project: Project) -> None:
-    done = subprocess.run(
-        ["sh", "-c", f"{COMMAND} run p.yaml -q <&- ; echo $?"],
-        cwd=project.root,
-        env=project.env,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.splitlines()[-1] == "0", done
+    assert project.last_line_of(f"{COMMAND} run p.yaml -q <&- ; echo $?") == "0"
 
 
 def test_a_reader_who_leaves_changes_no_exit_code(project: Project) -> None:
-    done = subprocess.run(
-        ["bash", "-c", f"{COMMAND} run p.yaml -v | head -1; echo ${{PIPESTATUS[0]}}"],
-        cwd=project.root,
-        env=project.env,
-        capture_output=True,
-        text=True,
-    )
-    assert done.stdout.splitlines()[-1] == "0", done
+    assert project.last_line_of(f"{COMMAND} run p.yaml -v | head -1; echo ${{PIPESTATUS[0]}}") == "0"
 
 
 def test_suspended_and_continued_with_the_command(project: Project) -> None:

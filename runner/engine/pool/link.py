@@ -83,7 +83,7 @@ class Link:
         if not wishes:
             return None
         environ = {name: os.environ[name] for name in _DOCKER if name in os.environ}
-        body = json.dumps([wish.to_json() for wish in wishes]).encode()
+        body = json.dumps([asdict(wish) for wish in wishes]).encode()
         descriptor = os.memfd_create("wishes", os.MFD_CLOEXEC)  # larger than what a socket takes at once
         try:
             os.pwrite(descriptor, body, 0)

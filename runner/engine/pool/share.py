@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from runner.engine.base import Launch
@@ -49,12 +49,6 @@ class Share:
         except NotFound:
             return False
         return bool(state["Running"]) and not state["Paused"]
-
-    def memory(self, containers: Sequence[str]) -> dict[str, int]:
-        """Bytes that each takes. Raises docker's APIError or a RequestException."""
-        from runner.engine.pool.children import usage
-
-        return {container: usage(self._api, container) for container in containers}
 
     def give_back(self, container: str) -> bool:
         """Have one that was taken, and has ended, removed; False where nobody will."""

@@ -46,19 +46,6 @@ class Wish:
     places: tuple[tuple[str, int, int], ...]
     """Path, device and inode of each directory that it mounts."""
 
-    def to_json(self) -> dict[str, Any]:
-        return {
-            "key": self.key,
-            "slot": self.slot,
-            "step": self.step,
-            "image": self.image,
-            "image_id": self.image_id,
-            "modules": list(self.modules),
-            "config": self.config,
-            "message": self.message,
-            "places": [list(place) for place in self.places],
-        }
-
 
 def poolable(launch: Launch) -> bool:
     """Whether a container can be made for it without knowing its data: no instances with peers, no server, and no

@@ -18,7 +18,7 @@ from runner.pipeline.binding import job_document
 from runner.pipeline.cache import entries, trees
 from runner.pipeline.cache.entries import Kept
 from runner.pipeline.cache.folder import Folder
-from runner.pipeline.cache.key import CODE, Key
+from runner.pipeline.cache.key import Key
 from runner.pipeline.cache.reading import copied_code
 from runner.pipeline.cache.trees import Damaged
 from runner.pipeline.events import Cached, StepResult, StepState
@@ -27,7 +27,7 @@ from runner.pipeline.materials import Sources
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import SCHEMA, plain, result_from
 from runner.pipeline.rundir import now
-from runner.sagemaker.job import CodeFile, StepData
+from runner.sagemaker.job import CodeFile, SentCode, StepData
 from runner.spec.archives import is_archive
 
 PUBLISHED, PUBLISHED_FOLDER = 0o644, 0o755
@@ -104,7 +104,7 @@ def _result(hit: Hit, outputs: dict[str, dict[str, object]]) -> StepResult:
 def _take_code(planned: PlannedStep, layout: StepLayout, sources: Sources) -> None:
     """So that later runs can tell what has changed since."""
     for item in planned.job.inputs:
-        if not isinstance(item.source, CODE):
+        if not isinstance(item.source, SentCode):
             continue
         path = Path(item.source.path)
         if isinstance(item.source, CodeFile):

@@ -18,7 +18,7 @@ from runner.data.digests import Seen
 from runner.engine.base import Image
 from runner.pipeline.plan import PlannedStep
 from runner.pipeline.records import plain
-from runner.sagemaker.job import CodeBundle, CodeFile, CodeText, CodeTree, HostData, InputMount
+from runner.sagemaker.job import CodeText, HostData, InputMount, SentCode
 
 FORMAT = 1
 """Of keys and of all that is kept: other versions are misses."""
@@ -31,7 +31,6 @@ _FILES = 1000
 
 Parts = dict[str, Any]
 """By name of the part: what it is, as JSON."""
-CODE = CodeFile | CodeTree | CodeBundle
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +146,7 @@ def _input(item: InputMount, contents: Contents) -> dict[str, Any]:
     if isinstance(source, CodeText):
         text = f"{source.name}\0{source.content}".encode("utf-8", "surrogateescape")
         return {**facts, "content": hashlib.sha256(text).hexdigest()}
-    if isinstance(source, CODE):
+    if isinstance(source, SentCode):
         return {**facts, "content": type(source).__name__}  # told by the part `code`
     return {**facts, "content": contents.steps[item.name]}
 

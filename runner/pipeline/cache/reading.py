@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.data.digests import Digests, Seen
 from runner.data.unpack import archived
 from runner.engine.base import Engine, Image, Installation
-from runner.pipeline.cache.key import CODE, Contents
+from runner.pipeline.cache.key import Contents
 from runner.pipeline.layout import StepLayout
 from runner.pipeline.materials import Sources
 from runner.pipeline.plan import PlannedStep
@@ -68,7 +68,7 @@ class Reader:
         path = code_path(job)
         if path is None:
             return None
-        if isinstance(_code_of(job), CodeFile) or is_archive(path.name):
+        if isinstance(job.sent_code, CodeFile) or is_archive(path.name):
             return self._digests.script(path)
         return self._digests.code(path, self._sources.run.runs_dir)
 
@@ -83,15 +83,7 @@ class Reader:
             return None
         if not needs_packages(job):
             return None
-        wanted = Installation(
-            image=image,
-            interpreter=job.requirements,
-            code=path,
-            run_id=self._sources.run.run_id,
-            step=job.step,
-            stopped=lambda: False,
-            tell=_ignore,
-        )
+        wanted = Installation.of(job, image, path, self._sources.run.run_id)
         found = self._engine.collected(wanted)
         return hashlib.sha256((found / REQUIREMENTS).read_bytes()).hexdigest() if found is not None else None
 
@@ -103,7 +95,7 @@ def copied_code(job: ContainerJob, layout: StepLayout) -> str | None:
     if path is None or is_archive(path.name):
         return None
     digests = Digests(None, _ignore)
-    if isinstance(_code_of(job), CodeFile):
+    if isinstance(job.sent_code, CodeFile):
         return digests.script(layout.code / path.name).digest
     return digests.code(layout.code).digest
 
@@ -116,12 +108,8 @@ def needs_packages(job: ContainerJob) -> bool:
 
 def code_path(job: ContainerJob) -> Path | None:
     """The host path of the step's code."""
-    source = _code_of(job)
+    source = job.sent_code
     return Path(source.path) if source is not None else None
-
-
-def _code_of(job: ContainerJob) -> CODE | None:
-    return next((item.source for item in job.inputs if isinstance(item.source, CODE)), None)
 
 
 def _ignore(_: str) -> None:
